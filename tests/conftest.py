@@ -1,0 +1,34 @@
+"""Strict JAX settings for every test, and the folder of exact numbers beside the repository, where it is present."""
+
+import os
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.environ.get("XLA_FLAGS", "")
+
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Folder of exact reference numbers kept outside the repository; tests that need it skip where it is absent."""
+    folder = SHARED / "fixtures"
+    if not folder.is_dir():
+        pytest.skip(f"needs the reference numbers in {folder}, which is absent")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """Folder of the four canonical MNIST IDX files kept outside the repository."""
+    folder = SHARED / "data" / "mnist"
+    if not folder.is_dir():
+        pytest.skip(f"needs the MNIST files in {folder}, which is absent")
+    return folder
