@@ -1,5 +1,27 @@
 """Permutation-invariant polynomials of a matrix: graphs, their contraction plan, and their values."""
 
+from invariants.bipartite import bipartite_key, enumerate_bipartite, is_bipartite, parse_bipartite
+from invariants.catalogue import CUBIC_AND_QUARTIC, LINEAR_AND_QUADRATIC, NAMES, PAPER, latex, name
+from invariants.evaluate import combine, evaluate, factor_values
 from invariants.graphs import Graph, enumerate_graphs
+from invariants.plan import Plan, compile_plan
 
-__all__ = ["Graph", "enumerate_graphs"]
+__all__ = [
+    "CUBIC_AND_QUARTIC",
+    "LINEAR_AND_QUADRATIC",
+    "NAMES",
+    "PAPER",
+    "Graph",
+    "Plan",
+    "bipartite_key",
+    "combine",
+    "compile_plan",
+    "enumerate_bipartite",
+    "enumerate_graphs",
+    "evaluate",
+    "factor_values",
+    "is_bipartite",
+    "latex",
+    "name",
+    "parse_bipartite",
+]
