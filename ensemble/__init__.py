@@ -1,1 +1,20 @@
-"""Placeholder."""
+"""Training many small networks at once: one vectorised program over a member axis."""
+
+from ensemble.config import TrainConfig
+from ensemble.data import DataError, Dataset, load
+from ensemble.replay import replay
+from ensemble.step import Record
+from ensemble.train import Moment, Snapshot, TrainResult, train
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Moment",
+    "Record",
+    "Snapshot",
+    "TrainConfig",
+    "TrainResult",
+    "load",
+    "replay",
+    "train",
+]

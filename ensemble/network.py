@@ -1,0 +1,118 @@
+"""One network of the ensemble: a bias-free (by default) ReLU multilayer perceptron whose kernels are [out, in].
+
+It deviates from `flax.linen.Dense` in two measured ways. Kernels are stored [out, in] (rows = output neurons, as in the
+paper; a Dense kernel is the transpose) and activations run feature-major, [features, batch]: under `vmap` XLA's CPU
+products of the member-batched layers are then several times faster, forward and backward.
+"""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree, UInt8
+
+from ensemble.config import Init
+
+HIGHEST = jax.lax.Precision.HIGHEST
+Params = PyTree[Float[Array, "..."]]
+
+_INITIALIZERS: dict[str, tuple[float, str, str] | None] = {
+    "gaussian": (1.0, "fan_in", "normal"),
+    "uniform": (1 / 3, "fan_in", "uniform"),
+    "he": (2.0, "fan_in", "normal"),
+    "glorot": (1.0, "fan_avg", "normal"),
+    "orthogonal": None,
+}
+
+
+def initializer(init: Init) -> Callable[..., Array]:
+    """Law of an initial kernel [out, in] with fan_in = in, fan_out = out.
+
+    gaussian: normal, variance 1/fan_in; uniform: on +-1/sqrt(fan_in), variance 1/(3 fan_in), PyTorch's default (both as
+    in arXiv:2510.05218); he: normal, 2/fan_in; glorot: normal, 2/(fan_in + fan_out); orthogonal: Haar.
+    """
+    law = _INITIALIZERS[init]
+    if law is None:
+        return nn.initializers.orthogonal(column_axis=0)
+    scale, mode, distribution = law
+    return nn.initializers.variance_scaling(scale, mode, distribution, in_axis=1, out_axis=0)  # pyright: ignore[reportArgumentType]
+
+
+def normalise(images: UInt8[Array, "*batch pixels"]) -> Float[Array, "*batch pixels"]:
+    """Pixels in [-1, 1]: (x/255 - 0.5)/0.5, so that background is -1 (arXiv:2510.05218, section 3)."""
+    return images.astype(jnp.float32) * jnp.float32(2 / 255) - jnp.float32(1)
+
+
+@jax.custom_vjp
+def first_layer(kernel: Float[Array, "out inputs"], images: Float[Array, "batch inputs"]) -> Float[Array, "out batch"]:
+    """W x^T for images in their natural layout; the images receive no gradient."""
+    return jnp.einsum("ok,bk->ob", kernel, images, precision=HIGHEST)
+
+
+def _first_layer_forward(kernel: Array, images: Array) -> tuple[Array, Array]:
+    return first_layer(kernel, images), images
+
+
+def _first_layer_backward(images: Array, delta: Array) -> tuple[Array, None]:
+    return jnp.einsum("ob,bk->ok", delta, images, precision=HIGHEST), None
+
+
+first_layer.defvjp(_first_layer_forward, _first_layer_backward)
+
+
+@jax.custom_vjp
+def layer(kernel: Float[Array, "out inputs"], features: Float[Array, "inputs batch"]) -> Float[Array, "out batch"]:
+    """W h for feature-major activations."""
+    return jnp.einsum("oi,ib->ob", kernel, features, precision=HIGHEST)
+
+
+def _layer_forward(kernel: Array, features: Array) -> tuple[Array, tuple[Array, Array]]:
+    return layer(kernel, features), (kernel, features)
+
+
+def _layer_backward(residuals: tuple[Array, Array], delta: Array) -> tuple[Array, Array]:
+    kernel, features = residuals
+    # XLA's CPU product is three times slower when it transposes its operand itself: do it before, behind a barrier.
+    transposed = jax.lax.optimization_barrier(kernel.T)
+    grad_kernel = jnp.einsum("ob,ib->oi", delta, features, precision=HIGHEST)
+    return grad_kernel, jnp.einsum("io,ob->ib", transposed, delta, precision=HIGHEST)
+
+
+layer.defvjp(_layer_forward, _layer_backward)
+
+
+class MLP(nn.Module):
+    """Multilayer perceptron: h_1 = W_1 x, h_(l+1) = W_(l+1) relu(h_l), logits = h_last.
+
+    Attributes:
+        widths: outputs of every layer; the last is the number of classes.
+        law: law of the initial kernels.
+        biases: whether h_l has a bias, initially zero.
+    """
+
+    widths: tuple[int, ...]
+    law: Init = "gaussian"
+    biases: bool = False
+
+    @nn.compact
+    def __call__(self, images: Float[Array, "batch pixels"]) -> Float[Array, "classes batch"]:
+        """Logits, feature-major, of normalised images."""
+        features, inputs = images, images.shape[1]
+        for index, outputs in enumerate(self.widths):
+            kernel = self.param(f"kernel{index}", initializer(self.law), (outputs, inputs), jnp.float32)
+            features = first_layer(kernel, features) if index == 0 else layer(kernel, nn.relu(features))
+            if self.biases:
+                features += self.param(f"bias{index}", nn.initializers.zeros, (outputs, 1), jnp.float32)
+            inputs = outputs
+        return features
+
+
+def init_params(network: MLP, key: Key[Array, ""], pixels: int) -> Params:
+    """Initial parameters of one member; the key is consumed."""
+    return network.init(key, jnp.zeros((1, pixels)))["params"]
+
+
+def kernels(params: Params) -> tuple[Float[Array, "..."], ...]:
+    """Weight matrices W_1, ..., W_last of a parameter tree, each [..., out, in]."""
+    return tuple(params[f"kernel{index}"] for index in range(sum(name.startswith("kernel") for name in params)))

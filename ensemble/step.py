@@ -1,0 +1,141 @@
+"""One member's training step and evaluation, and one epoch of many members: the programs that are compiled."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32, PyTree, UInt8
+
+from ensemble.config import TrainConfig
+from ensemble.network import MLP, Params, kernels, normalise
+
+Observe = Callable[[tuple[Float[Array, "out inputs"], ...]], PyTree]
+EVALUATION_BATCH = (
+    2000  # images a step of the evaluation: large enough to be one efficient product, small enough for memory
+)
+
+
+class MemberState(NamedTuple):
+    """What one member carries from step to step: parameters and Adam's moments (leading member axis in an ensemble)."""
+
+    params: Params
+    optimizer: optax.OptState
+
+
+class Record(NamedTuple):
+    """What is recorded of a member before training and after every epoch (leading member axis in an ensemble)."""
+
+    train_loss: Float[Array, "*members"]
+    """Mean cross-entropy of the epoch's batches, each before its step; before training: over the training set."""
+    test_loss: Float[Array, "*members"]
+    """Mean cross-entropy over the test set, in nats."""
+    test_accuracy: Float[Array, "*members"]
+    """Fraction of the test set classified rightly; a tie or NaN counts as the first class."""
+    finite: Bool[Array, "*members"]
+    """Whether all weights and the training loss are finite."""
+    observed: PyTree
+    """What `observe` returned."""
+
+
+class Images(NamedTuple):
+    """The data set on the device; pixels stay uint8 and are normalised after the gather: a quarter of the traffic."""
+
+    train: UInt8[Array, "train pixels"]
+    train_labels: Int[Array, " train"]
+    test: UInt8[Array, "test pixels"]
+    test_labels: Int[Array, " test"]
+
+
+def optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """Adam in PyTorch's semantics: g <- g + decay w, moments of g, w <- w - rate m_hat/(sqrt(v_hat) + eps)."""
+    adam = optax.adam(config.learning_rate, config.beta1, config.beta2, config.eps)
+    return optax.chain(optax.add_decayed_weights(config.weight_decay), adam) if config.weight_decay else adam
+
+
+def cross_entropy(logits: Float[Array, "classes batch"], labels: Int[Array, " batch"]) -> Float[Array, " batch"]:
+    """Softmax cross-entropy of every image in nats."""
+    # A product with the one-hot labels: the gradient of indexing is a scatter, slow on every backend.
+    one_hot = jax.nn.one_hot(labels, logits.shape[0], axis=0, dtype=logits.dtype)
+    return optax.softmax_cross_entropy(logits, one_hot, axis=0)
+
+
+def member_step(
+    network: MLP,
+    config: TrainConfig,
+    state: MemberState,
+    images: Float[Array, "batch pixels"],
+    labels: Int[Array, " batch"],
+) -> tuple[MemberState, Float[Array, ""]]:
+    """One optimiser step of one member on normalised images; returns its new state and the loss before the step."""
+
+    def batch_loss(params: Params) -> Array:
+        return cross_entropy(network.apply({"params": params}, images), labels).mean()  # pyright: ignore[reportArgumentType]
+
+    loss, gradient = jax.value_and_grad(batch_loss)(state.params)
+    updates, moments = optimizer(config).update(gradient, state.optimizer, state.params)
+    return MemberState(optax.apply_updates(state.params, updates), moments), loss
+
+
+def evaluate_members(
+    network: MLP, params: Params, images: UInt8[Array, "images pixels"], labels: Int[Array, " images"]
+) -> tuple[Float32[Array, " members"], Float32[Array, " members"]]:
+    """Mean cross-entropy and accuracy of every member over a whole set of images."""
+    count = images.shape[0]
+    batch = min(count, EVALUATION_BATCH)
+    padding = -count % batch
+    images = jnp.pad(images, ((0, padding), (0, 0))).reshape(-1, batch, images.shape[1])
+    labels = jnp.pad(labels, (0, padding), constant_values=-1).reshape(-1, batch)  # label -1: no class, no loss
+
+    def one_member(params: Params, pixels: Array, labels: Array) -> Array:
+        logits = network.apply({"params": params}, pixels)
+        hits = jnp.argmax(logits, axis=0) == labels  # pyright: ignore[reportArgumentType]
+        return jnp.stack([cross_entropy(logits, labels).sum(), hits.sum(dtype=jnp.float32)])  # pyright: ignore[reportArgumentType]
+
+    def one_batch(totals: Array, batch: tuple[Array, Array]) -> tuple[Array, None]:
+        pixels, labels = batch
+        return totals + jax.vmap(one_member, (0, None, None))(params, normalise(pixels), labels), None
+
+    members = jax.tree.leaves(params)[0].shape[0]
+    totals, _ = jax.lax.scan(one_batch, jnp.zeros((members, 2)), (images, labels))
+    loss, hits = totals.T / jnp.float32(count)
+    return loss, hits
+
+
+def record(
+    network: MLP, observe: Observe, params: Params, train_loss: Float[Array, " members"], images: Images
+) -> Record:
+    """The recording of every member at the present weights."""
+    weights = kernels(params)
+    leaves = [train_loss, *jax.tree.leaves(params)]
+    finite = jnp.stack([jnp.isfinite(leaf).reshape(leaf.shape[0], -1).all(axis=1) for leaf in leaves]).all(axis=0)
+    loss, accuracy = evaluate_members(network, params, images.test, images.test_labels)
+    return Record(train_loss, loss, accuracy, finite, jax.vmap(observe)(weights))
+
+
+def train_epoch(
+    network: MLP,
+    config: TrainConfig,
+    gather_in_loop: bool,
+    state: MemberState,
+    order: Int32[Array, "steps keys batch"],
+    images: Images,
+) -> tuple[MemberState, Float[Array, " members"]]:
+    """One epoch of many members (leading axis of the state); returns their states and mean batch losses."""
+    step = jax.vmap(lambda *batch: member_step(network, config, *batch), (0, 0, 0))
+    shared_step = jax.vmap(lambda *batch: member_step(network, config, *batch), (0, None, None))
+
+    def take(pixels: Array, index: Array) -> Array:
+        return pixels.at[index].get(mode="promise_in_bounds")
+
+    def body(state: MemberState, index: Array) -> tuple[MemberState, Array]:
+        labels = take(images.train_labels, index)
+        if config.order == "shared":
+            return shared_step(state, normalise(take(images.train, index[0])), labels[0])
+        # On a CPU the gather runs in a loop of its own: otherwise XLA fuses the conversion into it, half as fast.
+        pixels = jax.lax.map(lambda i: take(images.train, i), index) if gather_in_loop else take(images.train, index)
+        return step(state, normalise(pixels), labels)
+
+    state, losses = jax.lax.scan(body, state, order)
+    return state, losses.mean(axis=0)
