@@ -2,7 +2,7 @@
 
 from invariants.bipartite import bipartite_key, enumerate_bipartite, is_bipartite, parse_bipartite
 from invariants.catalogue import CUBIC_AND_QUARTIC, LINEAR_AND_QUADRATIC, NAMES, PAPER, latex, name
-from invariants.evaluate import combine, evaluate, factor_values
+from invariants.evaluation import combine, evaluate, factor_values
 from invariants.graphs import Graph, enumerate_graphs
 from invariants.plan import Plan, compile_plan
 

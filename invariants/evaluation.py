@@ -96,9 +96,10 @@ def _products(plan: Plan, values, numpy):
     """Products of factors; graphs with fewer components than others are filled up with a constant factor 1."""
     size = max((len(factors) for factors in plan.products), default=0)
     one = len(plan.factors)
-    table = np.array([factors + (one,) * (size - len(factors)) for factors in plan.products], dtype=int)
+    filled = [factors + (one,) * (size - len(factors)) for factors in plan.products]
+    table = np.array(filled, dtype=int).reshape(len(filled), size)
     padded = numpy.concatenate([values, numpy.ones_like(values, shape=(*values.shape[:-1], 1))], axis=-1)
-    return numpy.prod(padded[..., table.reshape(-1, size)], axis=-1)
+    return numpy.prod(padded[..., table], axis=-1)
 
 
 def _matrices(plan: Plan, stack: ArrayLike) -> Float[np.ndarray | Array, "*batch m n"]:
