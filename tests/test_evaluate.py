@@ -134,6 +134,13 @@ def test_precision_follows_the_stack():
     np.testing.assert_array_equal(evaluate(ALL, half), evaluate(ALL, half.astype(np.float32)))
 
 
+def test_every_matrix_product_states_its_precision():
+    program = jax.jit(lambda matrix: factor_values(compile_plan(ALL), matrix)).lower(jnp.zeros((4, 4))).as_text()
+    products = [line for line in program.splitlines() if "dot_general" in line]
+    assert len(products) > 3
+    assert all("precision = [HIGHEST, HIGHEST]" in line for line in products)
+
+
 def test_integers_do_not_overflow():
     matrix = np.full((8, 8), 10**6)
     assert evaluate([PAPER[51]], matrix)[0] == (64e6) ** 4
