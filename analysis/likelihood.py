@@ -1,0 +1,81 @@
+"""Log-likelihood, entropy and Kullback-Leibler divergence as sums over the four blocks, on f-vectors.
+
+All are vectorised over leading axes. A model with a singular (or indefinite) block has no density on matrices:
+its cross entropy is +inf, its entropy -inf, and every divergence that involves it +inf; never NaN.
+"""
+
+from math import log, pi
+
+import numpy as np
+from jaxtyping import Float
+
+from analysis.parameters import covariance_blocks, singular
+
+Parameters = Float[np.ndarray, "*#batch 13"]
+
+
+def cross_entropy(data: Parameters, model: Parameters, dim: int) -> Float[np.ndarray, "*batch"]:
+    """Minus the mean log-density, in nats, under `model` of data with plug-in parameters `data`.
+
+    With (m, A_b) the plug-in mean and blocks of the data and (mu, S_b) those of the model,
+    2 H = D^2 log 2 pi + sum_b n_b (log|S_b| + tr S_b^-1 A_b) + (m-mu)^T S_0^-1 (m-mu).
+    The total log-likelihood of N members is -N H.
+    """
+    total = dim**2 * log(2 * pi) + _mahalanobis(data, model, dim)
+    for given, ours in zip(covariance_blocks(data, dim), covariance_blocks(model, dim), strict=True):
+        if ours.multiplicity:
+            inverse, logdet = _inverse_and_logdet(ours.covariance)
+            with np.errstate(invalid="ignore"):
+                term = logdet + _trace_product(inverse, given.covariance)
+            total = total + ours.multiplicity * np.where(singular(ours.covariance), np.inf, term)
+    return np.asarray(total) / 2
+
+
+def entropy(f: Float[np.ndarray, "*batch 13"], dim: int) -> Float[np.ndarray, "*batch"]:
+    """Differential entropy in nats: (D^2 (1 + log 2 pi) + sum_b n_b log|S_b|) / 2."""
+    total = np.full(f.shape[:-1], dim**2 * (1 + log(2 * pi)))
+    for block in covariance_blocks(f, dim):
+        if block.multiplicity:
+            _, logdet = _inverse_and_logdet(block.covariance)
+            total = total + block.multiplicity * np.where(singular(block.covariance), -np.inf, logdet)
+    return np.asarray(total) / 2
+
+
+def kullback_leibler(f: Parameters, g: Parameters, dim: int) -> Float[np.ndarray, "*batch"]:
+    """KL(f || g) in nats, summed so that it cannot come out negative.
+
+    2 KL = d^T T_0^-1 d + sum_b n_b sum_k (l_k - 1 - log l_k), with l_k the eigenvalues of T_b^-1 S_b, S_b and T_b
+    the blocks of f and g, and d the difference of means.
+    """
+    total = _mahalanobis(f, g, dim)
+    for ours, theirs in zip(covariance_blocks(f, dim), covariance_blocks(g, dim), strict=True):
+        if ours.multiplicity:
+            none = singular(ours.covariance) | singular(theirs.covariance)
+            whitening = np.linalg.inv(np.linalg.cholesky(_or_identity(theirs.covariance)))
+            ratio = whitening @ _or_identity(ours.covariance) @ np.swapaxes(whitening, -1, -2)
+            excess = np.linalg.eigvalsh(ratio) - 1
+            term = np.sum(excess - np.log1p(excess), axis=-1)
+            total = total + ours.multiplicity * np.where(none, np.inf, term)
+    return np.asarray(total) / 2
+
+
+def _mahalanobis(data: np.ndarray, model: np.ndarray, dim: int) -> np.ndarray:
+    """(m-mu)^T S_0^-1 (m-mu); zero where S_0 is singular, since the V_0 term is then infinite on its own."""
+    covariance = covariance_blocks(model, dim)[0].covariance
+    inverse, _ = _inverse_and_logdet(covariance)
+    difference = data[..., :2] - model[..., :2]
+    return np.einsum("...i,...ij,...j->...", difference, inverse, difference)
+
+
+def _inverse_and_logdet(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    regular = _or_identity(covariance)
+    return np.linalg.inv(regular), np.linalg.slogdet(regular)[1]
+
+
+def _or_identity(covariance: np.ndarray) -> np.ndarray:
+    """The covariance, replaced by the identity where it is singular and the caller puts an infinity."""
+    return np.where(singular(covariance)[..., None, None], np.eye(covariance.shape[-1]), covariance)
+
+
+def _trace_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("...ij,...ji->...", a, b)
