@@ -1,0 +1,90 @@
+"""Where a run comes from: what it takes to judge or repeat it."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+
+PACKAGES = (
+    "pigmm",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "tensorflow-datasets",
+    "mlxtend",
+    "numpy",
+    "scipy",
+    "xarray",
+    "h5netcdf",
+    "matplotlib",
+)
+SOURCE = Path(__file__).resolve().parents[1]
+
+
+def provenance(*, seed: int, seconds: float, network_epochs: int, data: str) -> dict[str, Any]:
+    """Versions, machine, source, command and speed of a run that ends now.
+
+    Args:
+        seed: root of all randomness of the run.
+        seconds: wall time of the training.
+        network_epochs: networks times epochs trained in that time; throughput = network_epochs / seconds.
+        data: the data set in one line.
+    """
+    ended = datetime.now(UTC)
+    return {
+        "schema": 1,
+        "versions": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "backend": jax.default_backend(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "cpus": os.cpu_count(),
+        "environment": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("XLA_", "JAX_"))},
+        "git": git_state(SOURCE),
+        "command": shlex.join(sys.argv),
+        "seeds": {"root": seed},
+        "data": data,
+        "training_started_utc": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+        "training_ended_utc": ended.isoformat(timespec="seconds"),
+        "wall_seconds": seconds,
+        "network_epochs_per_second": network_epochs / seconds if seconds > 0 else None,
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit of the work tree rooted at this folder, and whether tracked files differ from it; None if it is no root.
+
+    An installed copy is often below some other project's repository, whose commit would say nothing about it.
+    """
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    commit = _git(folder, "rev-parse", "HEAD")
+    if root is None or commit is None or Path(root).resolve() != folder.resolve():
+        return None
+    return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git answers, or None where git is absent, refuses, or hangs."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,216 @@
+"""The folder of one run: its configuration, its results, and who may write there."""
+
+import fcntl  # POSIX only; on Windows the package runs under WSL
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import xarray as xr
+
+from experiments import atomic, netcdf
+from experiments.errors import UserError
+
+SCHEMA = 1
+CONFIG = "config.json"
+RESULTS = "results.nc"
+LOCK = ".lock"
+ABSENT = "absent"
+
+
+class RunFolder:
+    """An open run folder; a context manager that gives up the folder at its end.
+
+    Attributes:
+        path: the folder.
+        config: the settings of the run, as stored in config.json.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], lock: int | None) -> None:
+        self.path = path
+        self.config = config
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: str | Path, config: dict[str, Any]) -> "RunFolder":
+        """Open the folder for a run of this configuration, exclusively, creating it if need be.
+
+        Raises:
+            UserError: if the folder cannot be written, is in use, holds something else, or a run of another
+                configuration.
+        """
+        path, config = Path(path), atomic.plain(config)
+        _claim(path)
+        lock = _acquire(path)
+        try:
+            _remove_partial(path)
+            if (path / CONFIG).exists():
+                _refuse_different(path, _read_config(path), config)
+            else:
+                atomic.write_json(path / CONFIG, {"schema": SCHEMA, **config})
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(path, config, lock)
+
+    @classmethod
+    def existing(cls, path: str | Path, *, exclusive: bool = True) -> "RunFolder":
+        """Open the folder of an earlier run: exclusively to write there, or else only to read.
+
+        Raises:
+            UserError: if it is no run folder, comes from a newer version, or (exclusively) is in use.
+        """
+        path = Path(path)
+        config = _read_config(path)
+        return cls(path, config, _acquire(path) if exclusive else None)
+
+    def close(self) -> None:
+        """Give up the folder; a second time does nothing."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        self.close()
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Write a file of the folder, such as "figures/f.png", atomically; returns its path.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        return atomic.write_bytes(self.path / name, content)
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file of the folder in UTF-8, atomically; returns its path.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        return atomic.write_text(self.path / name, text)
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write a JSON file of the folder, atomically; NaN and infinities become null. Returns its path.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        return atomic.write_json(self.path / name, value)
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file of the folder.
+
+        Raises:
+            UserError: if it is absent or damaged.
+        """
+        return _read_json(self.path / name)
+
+    def has_results(self) -> bool:
+        """Whether training is complete: results.nc is written at its end, in full or not at all."""
+        return (self.path / RESULTS).exists()
+
+    def write_results(self, results: xr.Dataset) -> Path:
+        """Write results.nc (netCDF-4), atomically; returns its path.
+
+        Raises:
+            UserError: if it cannot be written.
+        """
+        return self.write_bytes(RESULTS, netcdf.encode(results.assign_attrs(schema=SCHEMA)))
+
+    def read_results(self) -> xr.Dataset:
+        """Read results.nc whole into memory.
+
+        Raises:
+            UserError: if it is absent, damaged, or of a newer version.
+        """
+        path = self.path / RESULTS
+        if not path.exists():
+            raise UserError(f"{self.path} holds no {RESULTS}: the run has not finished; give its `pigmm run` again")
+        try:
+            results = netcdf.decode(path)
+        except netcdf.DamagedFile as error:
+            raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
+        _refuse_newer(path, results.attrs.get("schema"))
+        return results
+
+
+def _claim(path: Path) -> None:
+    """Create the folder, or see that it is a run folder or empty but for the traces of a start that died."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        content = {entry.name for entry in path.iterdir()}
+    except OSError as error:
+        raise UserError(f"cannot use {path} as a run folder ({error.strerror}): choose another --out") from error
+    others = {name for name in content - {LOCK} if not name.endswith(atomic.PARTIAL)}
+    if others and CONFIG not in content:
+        raise UserError(
+            f"{path} is not empty and not a run folder (it holds {min(others)!r}, no {CONFIG}): choose another --out"
+        )
+
+
+def _acquire(path: Path) -> int:
+    """Lock the folder. The kernel drops the lock with its owner, however that ends, so no stale lock can remain."""
+    try:
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise UserError(f"cannot write in {path} ({error.strerror}): choose another folder with --out") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise UserError(f"{path} is in use by another process: wait for it, or choose another --out") from error
+        raise UserError(f"{path} cannot be locked ({error.strerror}): choose a folder on a local disk") from error
+    return lock
+
+
+def _remove_partial(path: Path) -> None:
+    """Remove what writers that died have left; with the lock held, no living one is among them."""
+    for leftover in path.rglob(f".*{atomic.PARTIAL}"):
+        leftover.unlink(missing_ok=True)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not (path / CONFIG).is_file():
+        raise UserError(f"{path} is not a run folder (no {CONFIG}): give the folder of a `pigmm run`")
+    stored = _read_json(path / CONFIG)
+    if not isinstance(stored, dict):
+        raise UserError(f"{path / CONFIG} is damaged (not an object): restore it, or choose another folder")
+    _refuse_newer(path / CONFIG, stored.pop("schema", None))
+    return stored
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({error}): restore it, or run again elsewhere") from error
+
+
+def _refuse_newer(path: Path, schema: Any) -> None:
+    if schema != SCHEMA:
+        raise UserError(f"{path} has schema version {schema}; this pigmm reads version {SCHEMA}: upgrade pigmm")
+
+
+def _refuse_different(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
+    there, now = _flatten(stored), _flatten(asked)
+    differing = [
+        f"{name} is {there.get(name, ABSENT)} there, {now.get(name, ABSENT)} now"
+        for name in sorted(there.keys() | now.keys())
+        if there.get(name, ABSENT) != now.get(name, ABSENT)
+    ]
+    if differing:
+        raise UserError(f"{path} holds a run of another configuration ({'; '.join(differing)}): choose another --out")
+
+
+def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings by dotted name, each value as JSON."""
+    flat = {}
+    for key, value in settings.items():
+        nested = isinstance(value, dict) and value
+        flat |= _flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": json.dumps(value)}
+    return flat
