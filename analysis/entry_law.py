@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
+Number = float | int | Fraction
+
 ORDER = 8
 """Cumulants kept by the named laws: enough for the variance of quartic invariants."""
 
@@ -16,12 +18,12 @@ class EntryLaw:
     cumulants: tuple[Fraction, ...]
 
     @classmethod
-    def gaussian(cls, std: float) -> "EntryLaw":
+    def gaussian(cls, std: Number) -> "EntryLaw":
         """Normal entries of mean 0; with std = 1/sqrt(fan_in), the initialisation "Gaussian" of arXiv:2510.05218."""
         return cls((Fraction(0), Fraction(std) ** 2, *[Fraction(0)] * (ORDER - 2)))
 
     @classmethod
-    def uniform(cls, bound: float) -> "EntryLaw":
+    def uniform(cls, bound: Number) -> "EntryLaw":
         """Entries uniform on [-bound, bound]: E w^2k = bound^2k / (2k+1).
 
         With bound = 1/sqrt(fan_in), the initialisation "Uniform" of arXiv:2510.05218.
@@ -31,7 +33,7 @@ class EntryLaw:
         )
 
     @classmethod
-    def from_moments(cls, moments: Sequence[float | Fraction]) -> "EntryLaw":
+    def from_moments(cls, moments: Sequence[Number]) -> "EntryLaw":
         """The law with moments E w, E w^2, ...: k_n = m_n - sum over j < n of C(n-1, j-1) k_j m_(n-j).
 
         Raises:

@@ -27,9 +27,9 @@ class Prediction(NamedTuple):
     se: Float[np.ndarray, "statistics"]
 
 
-def iid_model(mean: float, std: float, dim: int) -> PIGMM:
+def iid_model(mean: float | int, std: float | int, dim: int) -> PIGMM:
     """The Gaussian law of independent entries: f1 = D mean, f3 = f5 = f6 = f9 = f11 = f12 = f13 = std^2, others 0."""
-    v = std**2
+    v = float(std) ** 2
     return PIGMM(dim, np.array([dim * mean, 0.0]), v * np.eye(2), v * np.eye(3), v, v)
 
 

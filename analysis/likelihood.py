@@ -24,11 +24,10 @@ def cross_entropy(data: Parameters, model: Parameters, dim: int) -> Float[np.nda
     total = dim**2 * log(2 * pi) + _mahalanobis(data, model, dim)
     for given, ours in zip(covariance_blocks(data, dim), covariance_blocks(model, dim), strict=True):
         if ours.multiplicity:
-            inverse, logdet = _inverse_and_logdet(ours.covariance)
-            with np.errstate(invalid="ignore"):
-                term = logdet + _trace_product(inverse, given.covariance)
-            total = total + ours.multiplicity * np.where(singular(ours.covariance), np.inf, term)
-    return np.asarray(total) / 2
+            trace = np.einsum("...ij,...ji->...", np.linalg.inv(_or_identity(ours.covariance)), given.covariance)
+            none = singular(ours.covariance)
+            total = total + ours.multiplicity * (trace + np.where(none, np.inf, _logdet(ours.covariance)))
+    return np.asarray(total / 2)
 
 
 def entropy(f: Float[np.ndarray, "*batch 13"], dim: int) -> Float[np.ndarray, "*batch"]:
@@ -36,9 +35,9 @@ def entropy(f: Float[np.ndarray, "*batch 13"], dim: int) -> Float[np.ndarray, "*
     total = np.full(f.shape[:-1], dim**2 * (1 + log(2 * pi)))
     for block in covariance_blocks(f, dim):
         if block.multiplicity:
-            _, logdet = _inverse_and_logdet(block.covariance)
-            total = total + block.multiplicity * np.where(singular(block.covariance), -np.inf, logdet)
-    return np.asarray(total) / 2
+            none = singular(block.covariance)
+            total = total + block.multiplicity * np.where(none, -np.inf, _logdet(block.covariance))
+    return np.asarray(total / 2)
 
 
 def kullback_leibler(f: Parameters, g: Parameters, dim: int) -> Float[np.ndarray, "*batch"]:
@@ -56,26 +55,20 @@ def kullback_leibler(f: Parameters, g: Parameters, dim: int) -> Float[np.ndarray
             excess = np.linalg.eigvalsh(ratio) - 1
             term = np.sum(excess - np.log1p(excess), axis=-1)
             total = total + ours.multiplicity * np.where(none, np.inf, term)
-    return np.asarray(total) / 2
+    return np.asarray(total / 2)
 
 
 def _mahalanobis(data: np.ndarray, model: np.ndarray, dim: int) -> np.ndarray:
-    """(m-mu)^T S_0^-1 (m-mu); zero where S_0 is singular, since the V_0 term is then infinite on its own."""
-    covariance = covariance_blocks(model, dim)[0].covariance
-    inverse, _ = _inverse_and_logdet(covariance)
+    """(m-mu)^T S_0^-1 (m-mu); finite where S_0 is singular, since the V_0 term is then infinite on its own."""
+    inverse = np.linalg.inv(_or_identity(covariance_blocks(model, dim)[0].covariance))
     difference = data[..., :2] - model[..., :2]
-    return np.einsum("...i,...ij,...j->...", difference, inverse, difference)
+    return np.asarray(np.einsum("...i,...ij,...j->...", difference, inverse, difference))
 
 
-def _inverse_and_logdet(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    regular = _or_identity(covariance)
-    return np.linalg.inv(regular), np.linalg.slogdet(regular)[1]
+def _logdet(covariance: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.slogdet(_or_identity(covariance))[1])
 
 
 def _or_identity(covariance: np.ndarray) -> np.ndarray:
     """The covariance, replaced by the identity where it is singular and the caller puts an infinity."""
     return np.where(singular(covariance)[..., None, None], np.eye(covariance.shape[-1]), covariance)
-
-
-def _trace_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("...ij,...ji->...", a, b)

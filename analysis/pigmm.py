@@ -39,8 +39,10 @@ class PIGMM:
     v3: float
 
     def __post_init__(self):
-        if self.dim < 2:
-            raise ValueError(f"model of {self.dim} x {self.dim} matrices: give dim >= 2 (>= 4 for all 13 parameters)")
+        if not isinstance(self.dim, int | np.integer) or self.dim < 2:
+            raise ValueError(f"model with dim {self.dim!r}: give a whole number >= 2 (>= 4 for all 13 parameters)")
+        # Exact counting needs Python's integers: D^8 overflows NumPy's.
+        object.__setattr__(self, "dim", int(self.dim))
         for name, shape in (("mean", (2,)), ("trivial", (2, 2)), ("standard", (3, 3)), ("v2", ()), ("v3", ())):
             value = np.asarray(getattr(self, name), dtype=np.float64)
             if value.shape != shape or not np.all(np.isfinite(value)):
@@ -134,11 +136,10 @@ class PIGMM:
         """The model written by `to_json`.
 
         Raises:
-            ValueError: if an entry is missing or not as `to_json` writes it.
+            ValueError: if an entry is missing or not as `to_json` writes it, or the model is not valid.
         """
-        missing = {"dim", "parameters"} - set(data)
-        if missing:
-            raise ValueError(f"model without {sorted(missing)}: give the dictionary written by PIGMM.to_json")
+        if not isinstance(data.get("dim"), int) or not isinstance(data.get("parameters"), list):
+            raise ValueError(f"model with entries {sorted(data)}: give the whole number dim and the list parameters")
         return cls.from_parameters(data["parameters"], dim=data["dim"])
 
 

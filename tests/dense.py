@@ -44,6 +44,13 @@ def dense(model: PIGMM) -> tuple[np.ndarray, np.ndarray]:
     return model.mean @ trivial, covariance
 
 
+def log_density(vectors: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Log-density of vectors [N, n] under a Gaussian, by its textbook formula."""
+    centred = vectors - mean
+    squares = np.sum(centred @ np.linalg.inv(covariance) * centred, axis=1)
+    return -(squares + np.linalg.slogdet(2 * np.pi * covariance)[1]) / 2
+
+
 def dense_expectation(model: PIGMM, graph: Graph) -> float:
     """E[I_G] by Isserlis' theorem on the dense Gaussian, for every assignment of indices to nodes."""
     mean, covariance = dense(model)

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from dense import block_bases, standard_copies
 
 from analysis.representation import block_moments, compose, dimensions, project
+from tests.dense import block_bases, standard_copies
 
 
 def matrices(dim: int, members: int = 3) -> np.ndarray:

@@ -6,13 +6,13 @@ import time
 import jax
 import numpy as np
 import pytest
-from dense import dense_expectation, random_model
 
 from analysis import PIGMM, expectation, expectations, fit, iid_model
 from analysis.block_tensors import covariance_tensors, mean_tensors, norms, radicals
 from analysis.partitions import set_partitions
 from analysis.wick import expectation_table
 from invariants import PAPER, Graph, enumerate_graphs, evaluate
+from tests.dense import dense_expectation, random_model
 
 SMALL = [graph for degree in (1, 2, 3) for graph in enumerate_graphs(degree) if graph.nodes <= 3]
 
