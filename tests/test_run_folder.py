@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import xarray as xr
 from experiments import atomic
 from experiments.errors import UserError
 from experiments.netcdf import encode
-from experiments.provenance import SOURCE, git_state, provenance
+from experiments.provenance import SOURCE
 from experiments.run_folder import RunFolder
 
 CONFIG = {"members": 4, "train": {"hidden": [10, 10], "seed": 0}}
@@ -254,39 +253,3 @@ def test_results_that_cannot_be_read(tmp_path: Path, results: xr.Dataset):
         assert "schema version 2" in refusal(folder.read_results)
         folder.write_bytes("results.nc", encode(results))
         assert "schema version None" in refusal(folder.read_results)
-
-
-def test_provenance_is_complete(tmp_path: Path):
-    record = provenance(seed=7, seconds=4.0, network_epochs=20, data="ten images")
-    atomic.write_json(tmp_path / "provenance.json", record)
-    assert json.loads((tmp_path / "provenance.json").read_text()) == record
-    assert record["versions"]["numpy"] == np.__version__
-    assert record["seeds"] == {"root": 7}
-    assert record["data"] == "ten images"
-    assert record["network_epochs_per_second"] == 5.0
-    assert record["backend"] == "cpu"
-    assert len(record["devices"]) == 2
-    assert "--xla_force_host_platform_device_count=2" in record["environment"]["XLA_FLAGS"]
-    started, ended = (datetime.fromisoformat(record[f"training_{when}_utc"]) for when in ("started", "ended"))
-    assert (ended - started).total_seconds() == pytest.approx(4.0, abs=1.0)
-
-
-def test_git_state_is_of_this_folder_alone(tmp_path: Path):
-    def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
-
-    assert git_state(tmp_path) is None
-    git("init")
-    assert git_state(tmp_path) is None
-    (tmp_path / "f").write_text("1")
-    git("add", "f")
-    git("commit", "-m", "one")
-    state = git_state(tmp_path)
-    assert state is not None
-    assert len(state["commit"]) == 40
-    assert not state["dirty"]
-    (tmp_path / "f").write_text("2")
-    assert git_state(tmp_path) == state | {"dirty": True}
-    (tmp_path / "site-packages").mkdir()
-    assert git_state(tmp_path / "site-packages") is None
