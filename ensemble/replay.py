@@ -11,11 +11,11 @@ from ensemble.step import MemberState, member_step, optimizer
 
 
 def replay(
-    weights: list[Float[np.ndarray, "out inputs"]],
+    weights: list[Float[np.ndarray, "_ _"]],
     images: Float[np.ndarray, "steps batch pixels"],
     labels: Int[np.ndarray, "steps batch"],
     config: TrainConfig,
-) -> tuple[list[Float[np.ndarray, "out inputs"]], Float[np.ndarray, " steps"]]:
+) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, " steps"]]:
     """Train one member on explicit batches of normalised images, by the very step that ensembles are trained with.
 
     Args:

@@ -74,7 +74,8 @@ def member_step(
         return cross_entropy(network.apply({"params": params}, images), labels).mean()  # pyright: ignore[reportArgumentType]
 
     loss, gradient = jax.value_and_grad(batch_loss)(state.params)
-    updates, moments = optimizer(config).update(gradient, state.optimizer, state.params)
+    with jax.numpy_dtype_promotion("standard"):  # optax raises floats to an integer count
+        updates, moments = optimizer(config).update(gradient, state.optimizer, state.params)
     return MemberState(optax.apply_updates(state.params, updates), moments), loss
 
 

@@ -83,7 +83,9 @@ def train(
     numbers = np.arange(config.members) if members is None else members
     trainer = Trainer(replace(config, members=len(numbers)), data, observe, devices)
     record = trainer.allocate(resume)
-    state, epoch = (resume.state, resume.epoch) if resume else (None, 0)
+    # Where the chunk size has changed (another number of devices), the chunk in training starts anew.
+    fits = resume is not None and len(jax.tree.leaves(resume.state)[0]) == trainer.chunk
+    state, epoch = (resume.state, resume.epoch) if resume and fits else (None, 0)
     for start in range(resume.start if resume else 0, len(numbers), trainer.chunk):
         chunk = numbers[start : start + trainer.chunk]
         rows = jax.tree.map(lambda whole, at=slice(start, start + trainer.chunk): whole[at], record)

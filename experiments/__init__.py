@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The program: presets, stages, run folder, command line, report."""

@@ -1,2 +1,115 @@
-def main() -> int:
-    return 0
+"""The command line of pigmm: parses, then hands over to `experiments.commands`."""
+
+import argparse
+import sys
+from importlib.metadata import version
+from typing import NoReturn
+
+from experiments.errors import UserError
+
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is, and leave."""
+        self.exit(BAD_INPUT, f"pigmm: error: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> Parser:
+    """The parser of all commands; it imports nothing heavy, so that help is instant."""
+    parser = Parser(
+        prog="pigmm",
+        description="Train ensembles of small networks, fit the permutation-invariant Gaussian matrix model, report.",
+        epilog="example: pigmm quickstart",
+    )
+    parser.add_argument("--version", action="version", version=f"pigmm {version('pigmm')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    quickstart = _add(commands, "quickstart", "the whole chain on the embedded sample, about a minute, no network")
+    quickstart.add_argument("--out", metavar="DIR", help="run folder (default: runs/quickstart)")
+
+    run = _add(
+        commands,
+        "run",
+        "train -> measure -> fit -> report; resumes an interrupted run of the same configuration",
+        "pigmm run paper-gaussian --data-dir mnist --members 100 --epochs 5 --out runs/small",
+    )
+    run.add_argument("preset", metavar="PRESET", help="what to run; `pigmm presets` lists them")
+    run.add_argument("--out", metavar="DIR", help="run folder (default: runs/PRESET)")
+    _add_overrides(run)
+
+    analyze = _add(
+        commands,
+        "analyze",
+        "the same analysis on your own ensemble of square matrices",
+        "pigmm analyze weights.npy --json fit.json --out runs/mine",
+    )
+    analyze.add_argument("path", metavar="PATH", help=".npy or .npz file of an array [members, D, D], rows = outputs")
+    analyze.add_argument("--key", metavar="NAME", help="which array of an .npz file")
+    analyze.add_argument("--json", metavar="FILE", help="write the fit there")
+    analyze.add_argument("--out", metavar="DIR", help="write fit.json, tables and report.html there")
+
+    report = _add(
+        commands, "report", "redraw tables, figures and report of a run folder", "pigmm report runs/quickstart"
+    )
+    report.add_argument("folder", metavar="DIR", help="a run folder")
+
+    _add(commands, "presets", "list what can be run by name", "pigmm presets")
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction, name: str, about: str, example: str = "") -> Parser:
+    return commands.add_parser(name, help=about, description=about, epilog=f"example: {example or 'pigmm ' + name}")
+
+
+def _add_overrides(run: Parser) -> None:
+    """Settings that override the preset's; a setting left out keeps the preset's value."""
+    add = run.add_argument
+    add("--members", type=int, metavar="N", help="networks in the ensemble")
+    add("--epochs", type=int, metavar="N", help="passes over the training set")
+    add("--hidden", type=int, nargs="+", metavar="W", help="widths of the hidden layers, e.g. 10 10 10")
+    add("--init", metavar="LAW", help="initial weights: gaussian, uniform, he, glorot or orthogonal")
+    add("--weight-decay", type=float, metavar="X", help="coupled L2 penalty")
+    add("--learning-rate", type=float, metavar="X", help="step size of Adam")
+    add("--batch-size", type=int, metavar="N", help="images a step")
+    add("--order", metavar="ORDER", help="batch order: independent (a shuffle each) or shared (one for all, faster)")
+    add("--seed", type=int, metavar="N", help="root of all randomness")
+    add("--chunk", type=_chunk, metavar="N|auto", help="members trained at once; never changes the science")
+    add("--dataset", metavar="NAME", help="sample, or a tensorflow-datasets name such as mnist or cifar10")
+    add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
+    add("--graphs", metavar="SET", help="invariants recorded: paper (52) or all (361)")
+    add("--save-weights", action=argparse.BooleanOptionalAction, help="keep the square weight matrices of every epoch")
+
+
+def _chunk(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor auto") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for bad input, 130 or 143 after an interruption."""
+    options = build_parser().parse_args(arguments)
+    try:
+        from experiments.runtime import configure  # imported here: jax takes a while, and help does not need it
+
+        configure()
+        from experiments import commands
+
+        return commands.COMMANDS[options.command](options)
+    except UserError as error:
+        print(f"pigmm: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("pigmm: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

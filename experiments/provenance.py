@@ -42,7 +42,7 @@ def provenance(*, seed: int, seconds: float, network_epochs: int, data: str) -> 
     ended = datetime.now(UTC)
     return {
         "schema": 1,
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "backend": jax.default_backend(),
@@ -58,6 +58,11 @@ def provenance(*, seed: int, seconds: float, network_epochs: int, data: str) -> 
         "wall_seconds": seconds,
         "network_epochs_per_second": network_epochs / seconds if seconds > 0 else None,
     }
+
+
+def versions() -> dict[str, str | None]:
+    """Installed versions of the packages that the numbers depend on."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

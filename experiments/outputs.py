@@ -1,0 +1,22 @@
+"""The files made of the fitted statistics: fit.json, tables, figures, report."""
+
+from pathlib import Path
+from typing import Any
+
+from analysis import plots, tables
+from analysis.trajectories import Trajectories, to_json_entry
+from experiments.report import render
+from experiments.run_folder import RunFolder
+
+
+def write_outputs(folder: RunFolder, fitted: Trajectories, config: dict[str, Any], provenance: dict[str, Any]) -> Path:
+    """Write everything a reader looks at, all from the same numbers; returns the path of the report."""
+    epochs, layers = fitted.w2.shape
+    folder.write_json("fit.json", [to_json_entry(fitted, e, layer) for e in range(epochs) for layer in range(layers)])
+    for name, table in tables.TABLES.items():
+        folder.write_text(f"tables/{name}.csv", table(fitted).csv())
+    for name in plots.available(fitted):
+        figure = plots.draw(fitted, name)
+        for form in ("pdf", "png"):
+            folder.write_bytes(f"figures/{name}.{form}", plots.render(figure, form))
+    return folder.write_text("report.html", render(fitted, config, provenance))

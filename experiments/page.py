@@ -1,0 +1,108 @@
+"""Elements of a static HTML page: they take plain text and numbers and escape everything."""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+Cell = str | int | float
+
+CSS = """
+:root { color: #1c1f23; background: #fff; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
+body { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 1rem 0 .5rem; overflow-wrap: anywhere }
+h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; padding-top: .75rem; border-top: 1px solid #d8dce1 }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
+p { max-width: 46rem; overflow-wrap: anywhere }
+a { color: #005a94 }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0 }
+.tiles div { background: #f3f5f7; border-radius: .5rem; padding: .75rem 1rem }
+.tiles dt { font-size: .85rem; color: #4a525b }
+.tiles dd { margin: .15rem 0 0; font-size: 1.2rem; font-weight: 600; font-variant-numeric: tabular-nums }
+figure { margin: 1.75rem 0 2.5rem; break-inside: avoid }
+figure img { display: block; max-width: 100%; height: auto; margin: 0 auto }
+figcaption { margin: .75rem 0 0; font-size: .92rem; color: #333a41; max-width: 46rem }
+.links { display: block }
+.scroll { overflow: auto; max-height: 32rem; width: fit-content; max-width: 100%; border: 1px solid #d8dce1 }
+table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e8ebee }
+thead th { position: sticky; top: 0; background: #f3f5f7 }
+.number { text-align: right; white-space: nowrap }
+tbody th { font-weight: 500 }
+.text { overflow-wrap: break-word }
+details { margin: .75rem 0 }
+summary { cursor: pointer; padding: .25rem 0 }
+@media print {
+  body { max-width: none; padding: 0; font-size: 10pt }
+  .scroll { max-height: none; overflow: visible }
+  thead th { position: static }
+  details:not([open]) { display: none }
+}
+"""
+
+
+def number(value: Cell) -> str:
+    """Text of a cell: four significant digits, a dash where a number is not available."""
+    if isinstance(value, float):
+        return f"{value:.4g}".replace("-", "−") if math.isfinite(value) else "–"
+    return str(value)
+
+
+def paragraph(text: str) -> str:
+    """A paragraph of plain text."""
+    return f"<p>{escape(text)}</p>"
+
+
+def tiles(numbers: Mapping[str, str]) -> str:
+    """Headline numbers, each with what it is."""
+    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in numbers.items())
+    return f'<dl class="tiles">{items}</dl>'
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A table whose first column names the rows; columns of numbers are aligned to the right."""
+    kinds = ["number" if all(isinstance(row[k], int | float) for row in rows) else "text" for k in range(len(header))]
+    titles = zip(kinds, header, strict=True)
+    head = "".join(f'<th scope="col" class="{kind}">{escape(name)}</th>' for kind, name in titles)
+    body = "".join(f"<tr>{_row(kinds, row)}</tr>" for row in rows)
+    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def figure(svg: bytes, alt: str, caption: str, links: str = "") -> str:
+    """A picture inside the page, its text for those who do not see it, and its caption."""
+    source = base64.b64encode(svg).decode("ascii")
+    image = f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(alt)}">'
+    return f'<figure>{image}<figcaption>{escape(caption)} <span class="links">{links}</span></figcaption></figure>'
+
+
+def link(path: str, text: str) -> str:
+    """A link to a file beside the page."""
+    return f'<a href="{escape(path)}">{escape(text)}</a>'
+
+
+def folded(title: str, content: str) -> str:
+    """Content that opens on demand."""
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def section(title: str, *content: str) -> str:
+    """A section under a heading."""
+    return f"<section><h2>{escape(title)}</h2>{''.join(content)}</section>"
+
+
+def page(title: str, *content: str) -> str:
+    """A whole page: self-contained, and forbidden by its own policy to load or run anything."""
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    head = (
+        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
+        f"<style>{CSS}</style>"
+    )
+    body = f"<main><h1>{escape(title)}</h1>{''.join(content)}</main>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def _row(kinds: Sequence[str], row: Sequence[Cell]) -> str:
+    tags = ['th scope="row"', *["td"] * (len(row) - 1)]
+    cells = zip(tags, kinds, row, strict=True)
+    return "".join(f'<{tag} class="{kind}">{escape(number(cell))}</{tag[:2]}>' for tag, kind, cell in cells)

@@ -1,0 +1,77 @@
+"""What can be run by name: the paper's experiments, their twins, and the width study."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from ensemble.config import Init, TrainConfig
+
+Graphs = Literal["paper", "all"]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that defines a run; two runs of equal `RunConfig` on equal data are the same run.
+
+    Attributes:
+        train: settings of the training.
+        dataset: "sample" (the embedded one) or the name of an image classification set.
+        graphs: invariants recorded in the training loop: the paper's 52, or all 361 up to degree 4.
+        save_weights: whether the square weight matrices are kept at every epoch.
+
+    Raises:
+        ValueError: a setting is out of its range; the message names it.
+    """
+
+    train: TrainConfig = field(default_factory=TrainConfig)
+    dataset: str = "mnist"
+    graphs: Graphs = "paper"
+    save_weights: bool = True
+
+    def __post_init__(self) -> None:
+        if self.graphs not in get_args(Graphs):
+            raise ValueError(f"graphs is {self.graphs!r}; it must be one of {', '.join(get_args(Graphs))}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named run with a sentence on what it is and costs."""
+
+    config: RunConfig
+    about: str
+
+
+PENALTY = 0.01
+"""Coupled L2 of the regularised runs (arXiv:2510.05218, section 3)."""
+WIDTHS = (10, 40, 160, 640)
+SAVED_UP_TO = 40
+"""Largest width whose weights are kept by default: 1000 matrices of width 160 at 51 epochs would be 5 GB."""
+QUICKSTART = RunConfig(TrainConfig(epochs=20), dataset="sample")
+
+
+def _paper(init: Init, dataset: str, penalty: float = 0.0) -> RunConfig:
+    return RunConfig(TrainConfig(init=init, weight_decay=penalty), dataset=dataset)
+
+
+def _width(init: Init, width: int) -> RunConfig:
+    return RunConfig(TrainConfig(hidden=(width, width), init=init), save_weights=width <= SAVED_UP_TO)
+
+
+def _presets() -> dict[str, Preset]:
+    inits: tuple[Init, ...] = ("gaussian", "uniform")
+    presets = {"quickstart": Preset(QUICKSTART, "the paper's network on the embedded sample, 20 epochs")}
+    for init in inits:
+        law = init.capitalize()
+        presets[f"paper-{init}"] = Preset(_paper(init, "mnist"), f"the paper's main run, {law} initialisation")
+    for init in inits:
+        regularised = _paper(init, "mnist", PENALTY)
+        presets[f"paper-{init}-l2"] = Preset(regularised, f"its regularised twin, coupled L2 of {PENALTY}")
+    for init in inits:
+        presets[f"cifar10-{init}"] = Preset(_paper(init, "cifar10"), "the same network on CIFAR-10")
+    for init in inits:
+        for width in WIDTHS:
+            about = f"the width study, 784-{width}-{width}-10, {init.capitalize()} initialisation"
+            presets[f"width-{width}-{init}"] = Preset(_width(init, width), about)
+    return presets
+
+
+PRESETS = _presets()

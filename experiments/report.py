@@ -1,0 +1,127 @@
+"""The report of a run: one static page that says what was run, what came out, and where each number is from."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from analysis import plots, tables
+from analysis.style import layer_titles
+from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
+from experiments import page
+
+SETTINGS = ("dataset", "init", "weight_decay", "order", "seed")
+"""Settings named in the opening paragraph, where a run has them."""
+SOURCES = {
+    "accuracy, losses, divergence of members": ("results.nc: test_accuracy, test_loss, train_loss, finite", "training"),
+    "invariants, predictions, deviations": ("fit.json: invariants, theory", "invariants"),
+    "parameters of the model": ("fit.json: parameters", "parameters"),
+    "Wasserstein distances": ("fit.json: wasserstein", "wasserstein"),
+}
+"""The file and field each kind of number comes from, and its table."""
+
+
+def render(trajectories: Trajectories, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+    """The report as self-contained HTML: no script, no network, every text escaped.
+
+    `config` and `provenance` may be nested; all of their entries are listed. Links lead to the files of the run folder
+    in which the page is meant to lie.
+    """
+    t = trajectories
+    settings = {path.split(".")[-1]: value for path, value in _flat(config)}
+    title = "Weight matrices of an ensemble"
+    return page.page(
+        f"{title} trained on {settings['dataset']}" if "dataset" in settings else title,
+        page.paragraph(_what_was_run(t, settings)),
+        page.tiles(_headline(t)),
+        page.section("Key numbers", *_key_numbers(t)),
+        page.section("Figures", *(_figure(t, name) for name in plots.available(t))),
+        page.section("Tables", *(_table(name, make(t)) for name, make in tables.TABLES.items())),
+        page.section("Provenance", *_provenance(config, provenance)),
+    )
+
+
+def _what_was_run(t: Trajectories, settings: Mapping[str, str]) -> str:
+    named = ", ".join(f"{name.replace('_', ' ')} {settings[name]}" for name in SETTINGS if name in settings)
+    epochs = f"epochs {t.epochs[0]} to {t.epochs[-1]}" if len(t.epochs) > 1 else f"epoch {t.epochs[0]}"
+    run = f"An ensemble of size {t.finite.shape[0]}, recorded at {epochs}{f' ({named})' if named else ''}."
+    return (
+        f"{run} For each of its square matrices {', '.join(layer_titles(t))} there are {len(t.names)} permutation "
+        "invariants. The 13-parameter permutation-invariant Gaussian model is fitted to the linear and quadratic ones, "
+        f"{t.names[0]} to {t.names[HIGH.start - 1]}, and predicts the cubic and quartic ones."
+    )
+
+
+def _headline(t: Trajectories) -> dict[str, str]:
+    accuracy = finite_values(t, t.test_accuracy, -1)
+    spread = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}" if accuracy.size else "–"
+    span = f"{accuracy.min():.2%} to {accuracy.max():.2%}" if accuracy.size else "–"
+    return {
+        f"test accuracy at epoch {t.epochs[-1]}, mean ± sd over members": spread,
+        "lowest to highest accuracy": span,
+        f"members used at epoch {t.epochs[-1]}": f"{members_used(t)[-1].min()} of {t.members.max()}",
+        "members excluded as not finite": str(t.excluded.max()),
+    }
+
+
+def _key_numbers(t: Trajectories) -> Iterator[str]:
+    header = ("epoch", *t.layers)
+    early = [e for e, epoch in enumerate(t.epochs) if epoch in (t.epochs[0], 1, 10, t.epochs[-1])]
+    yield "<h3>2-Wasserstein distance to the initial i.i.d. Gaussian</h3>"
+    rows = [(str(t.epochs[e]), *map(_with_error, t.w2[e], t.w2_se[e])) for e in early]
+    yield page.table(header, [*rows, ("without change", *map(page.number, t.w2_null[-1].tolist()))])
+    yield "<h3>Largest deviation |theory − mean| / std among the cubic and quartic invariants</h3>"
+    yield page.table(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
+    problems = Counter(
+        (layer, status)
+        for statuses in t.status
+        for layer, status in zip(t.layers, statuses, strict=True)
+        if status != "ok"
+    )
+    if problems:
+        rows = [(layer, f"{count} of {len(t.epochs)} epochs", status) for (layer, status), count in problems.items()]
+        yield "<h3>Fits with a remark</h3>" + page.table(("layer", "where", "remark"), rows)
+
+
+def _with_error(value: float, error: float) -> str:
+    text = page.number(float(value))
+    return f"{text}\u00a0±\u00a0{page.number(float(error))}" if np.isfinite(error) else text
+
+
+def _largest_deviations(t: Trajectories, e: int) -> Iterator[str]:
+    for deviation in t.deviation[e]:
+        known = np.isfinite(deviation)
+        largest = int(np.argmax(np.where(known, deviation, -1)))
+        yield f"{page.number(float(deviation[largest]))}\u00a0({t.names[HIGH][largest]})" if known.any() else "–"
+
+
+def _figure(t: Trajectories, name: str) -> str:
+    caption = plots.FIGURES[name].caption
+    links = ", ".join(page.link(f"figures/{name}.{kind}", kind) for kind in ("pdf", "png"))
+    return page.figure(plots.render(plots.draw(t, name), "svg"), f"Figure {name}: {caption}", caption, links)
+
+
+def _table(name: str, table: tables.Table) -> str:
+    title = f"{name} ({len(table.rows)} rows)"
+    rows = page.table([column.replace("_", " ") for column in table.header], table.rows)
+    return page.folded(title, page.paragraph(table.caption) + rows + page.link(f"tables/{name}.csv", "csv"))
+
+
+def _provenance(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> Iterator[str]:
+    yield page.paragraph(
+        "Every number and figure on this page is computed from results.nc alone; fit.json holds all fits."
+    )
+    rows = [(what, field, f"tables/{name}.csv") for what, (field, name) in SOURCES.items()]
+    yield page.table(("numbers", "file: field", "table"), rows)
+    yield "<h3>Configuration (config.json)</h3>" + page.table(("setting", "value"), [*_flat(config)])
+    yield "<h3>Circumstances (provenance.json)</h3>" + page.table(("item", "value"), [*_flat(provenance)])
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted path and text of every leaf."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)

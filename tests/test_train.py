@@ -1,0 +1,185 @@
+"""The ensemble's training: members are independent of company, of chunks, of devices and of interruption."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from ensemble import Moment, Snapshot, TrainConfig, replay, train
+from ensemble.network import MLP, init_params
+from ensemble.order import host_order, member_keys, order_keys
+from ensemble.step import Record
+from tests.tiny import TINY, tiny_data
+
+DATA = tiny_data()
+TOLERANCE = 2e-5  # float32: products over other batch shapes round differently
+
+
+def weights(matrices):
+    return list(matrices)
+
+
+def assert_same(one: Record, other: Record, tolerance: float = 0.0) -> None:
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def kept(moment: Moment) -> Snapshot:
+    snapshot = moment.snapshot()
+    copies = jax.tree.map(np.array, (snapshot.state, snapshot.record))
+    return Snapshot(snapshot.start, snapshot.epoch, *copies)
+
+
+def of_members(record: Record, rows) -> Record:
+    return jax.tree.map(lambda leaf: leaf[rows], record)
+
+
+@pytest.fixture(scope="module")
+def whole() -> Record:
+    return train(TINY, DATA, weights).record
+
+
+def test_records_every_member_before_training_and_after_every_epoch(whole):
+    assert whole.test_accuracy.shape == (6, 4)
+    assert [leaf.shape for leaf in whole.observed] == [(6, 4, 4, 16), (6, 4, 4, 4), (6, 4, 4, 4)]
+    assert whole.finite.all()
+    assert (whole.train_loss[:, 0] > whole.train_loss[:, -1]).all()
+    assert len({row.tobytes() for row in whole.observed[0][:, 0]}) == 6
+
+
+@pytest.mark.parametrize("order", ["independent", "shared"])
+def test_training_is_replay_on_the_same_batches(order):
+    config = replace(TINY, order=order, weight_decay=0.01)
+    record = train(config, DATA, weights).record
+    member, steps = 4, []
+    for epoch in range(config.epochs):
+        keys = order_keys(config.seed, np.array([member]), config.order)
+        steps.append(host_order(np.asarray(jax.random.key_data(keys)), epoch, len(DATA.train_images), 10)[:, 0])
+    index = np.concatenate(steps)
+    images = (DATA.train_images[index] / 255 - 0.5) / 0.5
+    start = [leaf[member, 0].astype(np.float64) for leaf in record.observed]
+    end, losses = replay(start, images, DATA.train_labels[index], config)
+    for replayed, trained in zip(end, record.observed, strict=True):
+        np.testing.assert_allclose(replayed, trained[member, -1], atol=TOLERANCE)
+    np.testing.assert_allclose(losses.reshape(3, -1).mean(axis=1), record.train_loss[member, 1:], rtol=1e-5)
+
+
+def test_losses_and_accuracy_are_those_of_the_weights(whole):
+    images = (DATA.test_images / 255 - 0.5) / 0.5
+    hidden = images.T
+    *inner, last = [leaf[2, -1].astype(np.float64) for leaf in whole.observed]
+    for kernel in inner:
+        hidden = np.maximum(kernel @ hidden, 0)
+    logits = last @ hidden
+    log_probability = logits - np.log(np.exp(logits).sum(axis=0))
+    picked = log_probability[DATA.test_labels, np.arange(len(images))]
+    np.testing.assert_allclose(whole.test_loss[2, -1], -picked.mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        whole.test_accuracy[2, -1], (logits.argmax(axis=0) == DATA.test_labels).mean(), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("chunk", "devices"), [(2, 1), (3, 1), (6, 2), (100, 2)])
+def test_chunks_and_devices_change_nothing(whole, chunk, devices):
+    other = train(replace(TINY, chunk=chunk), DATA, weights, devices=devices).record
+    assert_same(whole, other, TOLERANCE)
+    np.testing.assert_array_equal(whole.observed[0][:, 0], other.observed[0][:, 0])
+
+
+def test_a_member_is_the_same_in_any_company(whole):
+    alone = train(TINY, DATA, weights, members=np.array([4])).record
+    assert_same(of_members(whole, [4]), alone, TOLERANCE)
+    larger = train(replace(TINY, members=9), DATA, weights).record
+    assert_same(whole, of_members(larger, slice(6)), TOLERANCE)
+
+
+def test_the_same_configuration_gives_the_same_bytes(whole):
+    assert_same(whole, train(TINY, DATA, weights).record)
+
+
+def test_another_seed_gives_other_members(whole):
+    other = train(replace(TINY, seed=1), DATA, weights).record
+    assert (other.observed[1][:, 0] != whole.observed[1][:, 0]).all()
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_resuming_equals_not_stopping_in_every_byte(whole, stop):
+    taken: list[Snapshot] = []
+
+    def on_epoch(moment) -> None:
+        taken.append(kept(moment))
+        if len(taken) == stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, DATA, weights, on_epoch=on_epoch)
+    assert_same(whole, train(TINY, DATA, weights, resume=taken[-1]).record)
+
+
+def test_resuming_with_another_chunk_size_starts_the_chunk_anew(whole):
+    taken: list[Snapshot] = []
+    train(TINY, DATA, weights, on_epoch=lambda moment: taken.append(kept(moment)))
+    resumed = train(replace(TINY, chunk=2), DATA, weights, resume=taken[-2]).record
+    assert_same(whole, resumed, TOLERANCE)
+
+
+def test_progress_counts_network_epochs():
+    seen = []
+    train(TINY, DATA, on_epoch=lambda moment: seen.append((moment.done, moment.total)))
+    assert seen == [(4, 18), (8, 18), (12, 18), (14, 18), (16, 18), (18, 18)]
+
+
+def test_a_diverging_member_leaves_the_others_alone(whole):
+    def poison(moment) -> None:
+        if moment.done == 4:
+            snapshots.append(kept(moment))
+
+    snapshots: list[Snapshot] = []
+    train(TINY, DATA, weights, on_epoch=poison)
+    snapshot = snapshots[0]
+    params = jax.tree.leaves(snapshot.state)
+    params[0][1] = np.inf
+    poisoned = train(TINY, DATA, weights, resume=snapshot).record
+    others = [0, 2, 3, 4, 5]
+    assert_same(of_members(whole, others), of_members(poisoned, others))
+    assert poisoned.finite[1].tolist() == [True, True, False, False]
+
+
+def test_no_epochs_records_the_start():
+    record = train(replace(TINY, epochs=0), DATA).record
+    assert record.test_loss.shape == (6, 1)
+    assert (record.test_loss > 0).all()
+
+
+def test_biases_take_part():
+    config = replace(TINY, biases=True)
+    params = init_params(MLP((4, 4), biases=True), jax.random.key(0), 16)
+    assert sorted(params) == ["bias0", "bias1", "kernel0", "kernel1"]
+    assert train(config, DATA).record.finite.all()
+
+
+def test_a_batch_larger_than_the_training_set_is_refused():
+    with pytest.raises(ValueError, match="batch_size is 100"):
+        train(replace(TINY, batch_size=100), DATA)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("members", 0),
+        ("epochs", -1),
+        ("hidden", ()),
+        ("learning_rate", 0.0),
+        ("chunk", 0),
+    ],
+)
+def test_settings_out_of_range_are_named(setting, value):
+    with pytest.raises(ValueError, match=setting):
+        TrainConfig(**{setting: value})
+
+
+def test_keys_depend_on_seed_and_member_only():
+    data = jax.random.key_data(member_keys(3, np.array([17, 5])))
+    alone = jax.random.key_data(jax.random.fold_in(jax.random.key(3), 17))
+    np.testing.assert_array_equal(data[0], alone)
