@@ -29,8 +29,8 @@ def test_set_partitions_are_counted_by_bell_numbers():
 
 
 @pytest.mark.parametrize("dim", [4, 5])
-def test_block_tensors_are_orthogonal_in_the_dense_space(dim):
-    """<T_b, v v> for v in the model's own covariance: contraction of the tensors with samples is what fit measures."""
+def test_block_tensors_measure_the_parameters_they_carry(dim):
+    """E <T_b, M M> / <T_b, T_b> = f_b: the tensors are orthogonal, and one table serves expectations and fits."""
     model = random_model(dim, seed=dim)
     second = expectation(PIGMM(dim, np.zeros(2), model.trivial, model.standard, model.v2, model.v3), PAPER[:13])
     factors = radicals(dim)[2:]
