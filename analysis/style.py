@@ -60,8 +60,11 @@ BLOCKS = {
 
 
 def layer_titles(trajectories: Trajectories) -> list[str]:
-    """Name and size of each layer."""
-    return [f"{layer} ({dim} × {dim})" for layer, dim in zip(trajectories.layers, trajectories.dims, strict=True)]
+    """Name and size of each layer, kept on one line by no-break spaces."""
+    return [
+        f"{layer}\u00a0({dim}\u00a0×\u00a0{dim})"
+        for layer, dim in zip(trajectories.layers, trajectories.dims, strict=True)
+    ]
 
 
 def invariant_labels(trajectories: Trajectories, which: slice) -> list[str]:

@@ -25,8 +25,8 @@ MODELS = {"iid": 2, "bipartite": 5, "pigmm": 13}
 class Trajectories(NamedTuple):
     """Statistics of one ensemble at E epochs and L layers, float64, NaN where a quantity is not available.
 
-    `members` counts those used, `excluded` those left out of every statistic as non-finite. `mean` and `std`
-    (population) are over the members used, `se` is the standard error of the mean. `expected_initial` and `se_initial`
+    `members` counts all, `excluded` those among them left out of every statistic as non-finite. `mean` and `std`
+    (population) are over the others, `se` is the standard error of the mean. `expected_initial` and `se_initial`
     are exact, for independent entries at initialisation. `parameters` are f1..f13, means in units of the weights,
     covariances in units squared. `deviation` is |theory - mean| / std, `z` the difference over its joint standard
     error, `q` the p-value adjusted for the false-discovery rate. `w2` is the 2-Wasserstein distance (not squared) of
@@ -83,10 +83,15 @@ def normalised_change(trajectories: Trajectories) -> Float[np.ndarray, "L 39"]:
     )
 
 
+def members_used(trajectories: Trajectories) -> Int[np.ndarray, "E L"]:
+    """How many members the statistics rest on."""
+    return trajectories.members - trajectories.excluded
+
+
 def noise_level(trajectories: Trajectories) -> Float[np.ndarray, "E L"]:
-    """Standard error of a mean in standard deviations, 1 / sqrt(members): a deviation below it is noise."""
-    members = trajectories.members
-    return np.divide(1.0, np.sqrt(members), out=np.full(members.shape, np.nan), where=members > 0)
+    """Standard error of a mean in standard deviations, 1 / sqrt(members used): a deviation below it is noise."""
+    used = members_used(trajectories)
+    return np.divide(1.0, np.sqrt(used), out=np.full(used.shape, np.nan), where=used > 0)
 
 
 def resolved_change(trajectories: Trajectories) -> Bool[np.ndarray, "L 39"]:
@@ -113,9 +118,10 @@ def member_quantiles(trajectories: Trajectories, values: Float[np.ndarray, "memb
 def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
     """One entry of `fit.json`, for one epoch and layer by position; NaN becomes null.
 
-    aic = 2 k - 2 log L and bic = k log N - 2 log L for a model of k parameters and N members.
+    aic = 2 k - 2 log L and bic = k log N - 2 log L for a model of k parameters and N members used.
     """
     t, at = trajectories, (epoch, layer)
+    used = max(members_used(t)[at], 1)
     return {
         "schema": SCHEMA,
         "epoch": int(t.epochs[epoch]),
@@ -127,8 +133,7 @@ def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
         "parameters": _by_name(PARAMETERS, value=t.parameters[at], se=t.parameters_se[at]),
         "theory": _by_name(t.names[HIGH], value=t.theory[at], deviation=t.deviation[at], z=t.z[at], q=t.q[at]),
         "models": {
-            name: {"parameters": k}
-            | _numbers(loglik=log, aic=2 * k - 2 * log, bic=k * np.log(max(t.members[at], 1)) - 2 * log)
+            name: {"parameters": k} | _numbers(loglik=log, aic=2 * k - 2 * log, bic=k * np.log(used) - 2 * log)
             for (name, k), log in zip(MODELS.items(), t.loglik[at], strict=True)
         },
         "wasserstein": {"to_iid": _numbers(w2=t.w2[at], w2_squared=t.w2[at] ** 2, se=t.w2_se[at], null=t.w2_null[at])},

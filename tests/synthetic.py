@@ -62,7 +62,6 @@ def with_diverged_members(t: Trajectories, count: int) -> Trajectories:
     lost = (np.arange(t.finite.shape[0]) < count)[:, None] & late
     return t._replace(
         finite=~lost,
-        members=np.where(late[:, None], t.members - count, t.members),
         excluded=np.where(late[:, None], count, t.excluded),
         train_loss=np.where(lost, np.nan, t.train_loss),
         test_loss=np.where(lost, np.inf, t.test_loss),

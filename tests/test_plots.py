@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import synthetic, with_diverged_members
 
 from analysis.plots import FIGURES, available, draw, render
 from analysis.style import invariant_labels
 from analysis.trajectories import HIGH, LOW, initial_deviation, normalised_change
+from tests.synthetic import synthetic, with_diverged_members
 
 SOURCES = Path(__file__).resolve().parents[1]
 
@@ -36,7 +36,7 @@ def test_matplotlib_is_imported_in_one_file_only_and_never_through_its_global_st
 def test_initial_deviations_draw_thirteen_labelled_curves_a_layer():
     t = synthetic(epochs=20)
     panels = draw(t, "initial_deviations").axes
-    assert [ax.get_title() for ax in panels] == ["L1 (10 × 10)", "L2 (10 × 10)", "L3 (10 × 10)"]
+    assert [ax.get_title().split() for ax in panels] == [[layer, "(10", "×", "10)"] for layer in t.layers]
     for layer, ax in enumerate(panels):
         drawn = np.stack([np.asarray(line.get_ydata()) for line in solid_curves(ax)], axis=-1)
         np.testing.assert_array_equal(drawn, initial_deviation(t)[:, layer])

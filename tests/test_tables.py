@@ -5,9 +5,9 @@ import io
 
 import numpy as np
 import pytest
-from synthetic import synthetic, with_diverged_members
 
 from analysis.tables import TABLES, Table
+from tests.synthetic import synthetic, with_diverged_members
 
 
 def parse(table: Table) -> list[dict[str, str]]:
