@@ -9,7 +9,7 @@ from math import log, pi
 import numpy as np
 from jaxtyping import Float
 
-from analysis.parameters import covariance_blocks, singular
+from analysis.parameters import Parts, covariance_blocks, singular
 
 Parameters = Float[np.ndarray, "*#batch 13"]
 
@@ -41,21 +41,25 @@ def entropy(f: Float[np.ndarray, "*batch 13"], dim: int) -> Float[np.ndarray, "*
 
 
 def kullback_leibler(f: Parameters, g: Parameters, dim: int) -> Float[np.ndarray, "*batch"]:
-    """KL(f || g) in nats, summed so that it cannot come out negative.
+    """KL(f || g) in nats, the sum of `kullback_leibler_parts`."""
+    return np.asarray(sum(kullback_leibler_parts(f, g, dim)))
+
+
+def kullback_leibler_parts(f: Parameters, g: Parameters, dim: int) -> Parts:
+    """The parts of KL(f || g) in nats, each summed so that it cannot come out negative.
 
     2 KL = d^T T_0^-1 d + sum_b n_b sum_k (l_k - 1 - log l_k), with l_k the eigenvalues of T_b^-1 S_b, S_b and T_b
     the blocks of f and g, and d the difference of means.
     """
-    total = _mahalanobis(f, g, dim)
+    terms = []
     for ours, theirs in zip(covariance_blocks(f, dim), covariance_blocks(g, dim), strict=True):
-        if ours.multiplicity:
-            none = singular(ours.covariance) | singular(theirs.covariance)
-            whitening = np.linalg.inv(np.linalg.cholesky(_or_identity(theirs.covariance)))
-            ratio = whitening @ _or_identity(ours.covariance) @ np.swapaxes(whitening, -1, -2)
-            excess = np.linalg.eigvalsh(ratio) - 1
-            term = np.sum(excess - np.log1p(excess), axis=-1)
-            total = total + ours.multiplicity * np.where(none, np.inf, term)
-    return np.asarray(total / 2)
+        none = singular(ours.covariance) | singular(theirs.covariance)
+        whitening = np.linalg.inv(np.linalg.cholesky(_or_identity(theirs.covariance)))
+        ratio = whitening @ _or_identity(ours.covariance) @ np.swapaxes(whitening, -1, -2)
+        excess = np.linalg.eigvalsh(ratio) - 1
+        term = np.where(none, np.inf, np.sum(excess - np.log1p(excess), axis=-1))
+        terms.append(ours.multiplicity * term / 2 if ours.multiplicity else np.zeros_like(term))
+    return Parts(_mahalanobis(f, g, dim) / 2, *terms)
 
 
 def _mahalanobis(data: np.ndarray, model: np.ndarray, dim: int) -> np.ndarray:

@@ -20,6 +20,16 @@ class Block(NamedTuple):
     covariance: Float[np.ndarray, "*batch m m"]
 
 
+class Parts(NamedTuple):
+    """A distance or divergence split over the mean and the four blocks; `sum(parts)` is the whole."""
+
+    mean: Float[np.ndarray, "*batch"]
+    v0: Float[np.ndarray, "*batch"]
+    vh: Float[np.ndarray, "*batch"]
+    v2: Float[np.ndarray, "*batch"]
+    v3: Float[np.ndarray, "*batch"]
+
+
 def unpack_symmetric(entries: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch m m"]:
     """The symmetric matrix whose upper triangle, row by row, is given."""
     size = {1: 1, 3: 2, 6: 3}[entries.shape[-1]]

@@ -1,22 +1,10 @@
 """The 2-Wasserstein distance between permutation-invariant Gaussian models, block by block."""
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Float
 
-from analysis.parameters import covariance_blocks, symmetric_root
+from analysis.parameters import Parts, covariance_blocks, symmetric_root
 from analysis.pigmm import PIGMM, check_same_size
-
-
-class WassersteinParts(NamedTuple):
-    """The squared distance split over the mean and the blocks; `sum(parts)` is W2^2."""
-
-    mean: Float[np.ndarray, "*batch"]
-    v0: Float[np.ndarray, "*batch"]
-    vh: Float[np.ndarray, "*batch"]
-    v2: Float[np.ndarray, "*batch"]
-    v3: Float[np.ndarray, "*batch"]
 
 
 def wasserstein(p: PIGMM, q: PIGMM) -> float:
@@ -31,27 +19,35 @@ def wasserstein(p: PIGMM, q: PIGMM) -> float:
 
 def wasserstein_squared_parts(
     f: Float[np.ndarray, "*#batch 13"], g: Float[np.ndarray, "*#batch 13"], dim: int
-) -> WassersteinParts:
+) -> Parts:
     """The parts of W2^2 = |m_f - m_g|^2 + sum_b n_b B(S_b, T_b), vectorised over leading axes.
 
     Source: Hirst and Ramgoolam, arXiv:2510.05218, whose "Wasserstein distance" is this W2^2.
     """
     means = np.sum((f[..., :2] - g[..., :2]) ** 2, axis=-1)
     blocks = zip(covariance_blocks(f, dim), covariance_blocks(g, dim), strict=True)
-    return WassersteinParts(
-        means, *(ours.multiplicity * bures(ours.covariance, other.covariance) for ours, other in blocks)
-    )
+    return Parts(means, *(ours.multiplicity * bures(ours.covariance, other.covariance) for ours, other in blocks))
 
 
 def bures(a: Float[np.ndarray, "*#batch m m"], b: Float[np.ndarray, "*#batch m m"]) -> Float[np.ndarray, "*batch"]:
     """Squared Bures distance tr A + tr B - 2 |A^1/2 B^1/2|_* between covariances; negative eigenvalues count as 0.
 
-    Evaluated as min over orthogonal U of |A^1/2 - B^1/2 U|_F^2, with U from the singular vectors of A^1/2 B^1/2: the
-    same number without the cancellation, exactly 0 or positive.
+    Evaluated as |A^1/2 - B^1/2 U|_F^2 with the aligned root: the same number without the cancellation, exactly 0 or
+    positive.
 
     Source: Bhatia, Jain and Lim, arXiv:1712.01504, theorem 1.
     """
-    root_a, root_b = symmetric_root(a), symmetric_root(b)
-    left, _, right = np.linalg.svd(root_a @ root_b)
-    rotation = np.swapaxes(left @ right, -1, -2)
-    return np.asarray(np.sum((root_a - root_b @ rotation) ** 2, axis=(-2, -1)))
+    return np.asarray(np.sum((symmetric_root(a) - aligned_root(b, symmetric_root(a))) ** 2, axis=(-2, -1)))
+
+
+def aligned_root(
+    b: Float[np.ndarray, "*#batch m m"], root: Float[np.ndarray, "*#batch m m"]
+) -> Float[np.ndarray, "*batch m m"]:
+    """The root B^1/2 U of a covariance, U orthogonal, that is nearest to a given matrix R of the same size.
+
+    U = W V^T, from the singular value decomposition R^T B^1/2 = V s W^T. For R = A^1/2 the line from R to B^1/2 U is
+    the geodesic from A to B.
+    """
+    root_b = symmetric_root(b)
+    left, _, right = np.linalg.svd(np.swapaxes(root, -1, -2) @ root_b)
+    return np.asarray(root_b @ np.swapaxes(left @ right, -1, -2))
