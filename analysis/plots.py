@@ -233,7 +233,7 @@ def _interval(ax: Axes, epochs: np.ndarray, low: np.ndarray, high: np.ndarray, c
 
 def _symlog(ax: Axes, linear: float) -> None:
     """Make this and all axes that share its scale linear near zero, where the noise is, and logarithmic beyond."""
-    ax.set_yscale("symlog", linthresh=linear)
+    ax.set_yscale("symlog", linthresh=linear, subs=range(2, 10))
     ax.autoscale_view()
     ax.yaxis.set_major_formatter("{x:g}")
     bottom, top = ax.get_ylim()

@@ -54,15 +54,16 @@ def _what_was_run(t: Trajectories, settings: Mapping[str, str]) -> str:
 
 
 def _headline(t: Trajectories) -> dict[str, str]:
-    accuracy = finite_values(t, t.test_accuracy, -1)
-    spread = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}" if accuracy.size else "–"
-    span = f"{accuracy.min():.2%} to {accuracy.max():.2%}" if accuracy.size else "–"
-    return {
-        f"test accuracy at epoch {t.epochs[-1]}, mean ± sd over members": spread,
-        "lowest to highest accuracy": span,
-        f"members used at epoch {t.epochs[-1]}": f"{members_used(t)[-1].min()} of {t.members.max()}",
+    last = f"at epoch {t.epochs[-1]}"
+    numbers = {
+        f"members used {last}": f"{members_used(t)[-1].min()} of {t.members.max()}",
         "members excluded as not finite": str(t.excluded.max()),
     }
+    accuracy = finite_values(t, t.test_accuracy, -1)
+    if accuracy.size:
+        numbers[f"test accuracy {last}, mean ± sd"] = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}"
+        numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
+    return numbers
 
 
 def _key_numbers(t: Trajectories) -> Iterator[str]:
@@ -70,7 +71,9 @@ def _key_numbers(t: Trajectories) -> Iterator[str]:
     early = [e for e, epoch in enumerate(t.epochs) if epoch in (t.epochs[0], 1, 10, t.epochs[-1])]
     yield "<h3>2-Wasserstein distance to the initial i.i.d. Gaussian</h3>"
     rows = [(str(t.epochs[e]), *map(_with_error, t.w2[e], t.w2_se[e])) for e in early]
-    yield page.table(header, [*rows, ("without change", *map(page.number, t.w2_null[-1].tolist()))])
+    if np.isfinite(t.w2_null[-1]).any():
+        rows.append(("without change", *map(page.number, t.w2_null[-1].tolist())))
+    yield page.table(header, rows)
     yield "<h3>Largest deviation |theory − mean| / std among the cubic and quartic invariants</h3>"
     yield page.table(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
     problems = Counter(

@@ -68,6 +68,7 @@ def test_it_holds_the_key_numbers(run, outline):
     assert f"{accuracy.mean():.2%} ± {accuracy.std():.2%}" in outline.text
     assert f"{accuracy.min():.2%} to {accuracy.max():.2%}" in outline.text
     assert "27 of 30" in outline.text
+    assert "without change\n0.03\n0.03" in outline.text
     for e in (0, 1, 10, 13):
         for distance in run.w2[e]:
             assert f"{distance:.4g} ± 0.01" in outline.text
@@ -123,6 +124,8 @@ def test_it_shows_what_there_is_of_a_run_without_training_or_later_statistics(sh
     outline = Outline(render(t, {}, {}))
     assert outline.text.startswith("Weight matrices of an ensemble\n")
     assert "nan" not in outline.text.split()
+    assert "accuracy" not in outline.text.split("Key numbers")[0]
+    assert "without change" not in outline.text
     assert len(outline.attributes("img", "src")) == (5 if shape[0] > 1 else 4)
 
 
