@@ -144,11 +144,12 @@ def _without_rounding(f: np.ndarray, dim: int, fraction: float) -> np.ndarray:
 
 def _fit(f: np.ndarray, dim: int, members: int | None, excluded: tuple[int, ...]) -> Fit:
     model = PIGMM.from_parameters(f, dim=dim)
-    causes = [_exclusion(members, excluded), _small_dim(dim), _few(members), _singular(model, members)]
+    causes = [exclusion(members, excluded), _small_dim(dim), _few(members), _singular(model, members)]
     return Fit(model, "; ".join(cause for cause in causes if cause) or OK, members, excluded)
 
 
-def _exclusion(members: int | None, excluded: tuple[int, ...]) -> str:
+def exclusion(members: int | None, excluded: tuple[int, ...]) -> str:
+    """The part of a status that names excluded members; empty where there are none."""
     if not excluded:
         return ""
     total = len(excluded) + (members or 0)
