@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written asynchronously and atomically by orbax, every array's digest checked on restore."""
+"""Checkpoints of a training: written in the background, whole or not at all, every array's digest checked."""
 
 import hashlib
 import json

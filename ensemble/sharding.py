@@ -68,16 +68,15 @@ def compile_programs(config: TrainConfig, network: MLP, pixels: int, observe: Ob
     return Programs(jax.jit(sharded_start), jax.jit(sharded_epoch, donate_argnums=0))
 
 
-def chunk_members(config: TrainConfig, mesh: Mesh) -> int:
+def chunk_members(config: TrainConfig, platform: str, devices: int) -> int:
     """Members trained at once over all devices.
 
     On an accelerator the whole ensemble is one chunk. A CPU core is fastest when a few members' batches stay in its
     cache: 4 of the paper's network with independent order, 32 with the shared order, fewer for wider networks.
     """
-    devices = mesh.devices.size
     if config.chunk is not None:
         per_device = -(-config.chunk // devices)
-    elif mesh.devices.flat[0].platform != "cpu":
+    elif platform != "cpu":
         per_device = config.members
     else:
         narrow = 4 if config.order == "independent" else 32

@@ -117,7 +117,7 @@ class Trainer:
     def __init__(self, config: TrainConfig, data: Dataset, observe: Observe, devices: int | None = None) -> None:
         self.config = config
         self.mesh = member_mesh(devices)
-        self.chunk = chunk_members(config, self.mesh)
+        self.chunk = chunk_members(config, self.mesh.devices.flat[0].platform, self.mesh.devices.size)
         network = MLP((*config.hidden, data.classes), config.init, config.biases)
         splits = (data.train_images, data.train_labels, data.test_images, data.test_labels)
         self.images = Images(*jax.device_put(splits, replicated(self.mesh)))

@@ -1,7 +1,7 @@
 """What a run records of every member, and its form in results.nc."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -12,7 +12,6 @@ from jaxtyping import Array, Float
 from analysis import block_moments
 from analysis.pipeline import Recording
 from ensemble import TrainConfig, TrainResult
-from ensemble.step import Observe
 from experiments.errors import UserError
 from experiments.presets import RunConfig
 from invariants import NAMES, PAPER, Graph, combine, compile_plan, enumerate_graphs, factor_values
@@ -49,28 +48,31 @@ def graph_names(graphs: Sequence[Graph]) -> list[str]:
     return [*NAMES, *(str(graph) for graph in graphs[len(NAMES) :])]
 
 
-def observe(config: RunConfig, layers: Sequence[int]) -> Observe:
+@dataclass(frozen=True)
+class Observer:
     """What is recorded of one member in the compiled program.
 
     Per square layer: the connected factors of the invariants (their products are formed in float64 on the host), the
     block moments that the model is fitted to, and the matrix itself if it is kept.
     """
-    plan = compile_plan(recorded_graphs(config))
 
-    def record(weights: tuple[Float[Array, "out inputs"], ...]) -> dict[str, Any]:
-        square = [weights[layer] for layer in layers]
+    config: RunConfig
+    layers: tuple[int, ...]
+
+    def __call__(self, weights: tuple[Float[Array, "out inputs"], ...]) -> dict[str, Any]:
+        """The recording of one member, given its weights."""
+        plan = compile_plan(recorded_graphs(self.config))
+        square = [weights[layer] for layer in self.layers]
         return {
             "factors": jnp.stack([factor_values(plan, matrix) for matrix in square]),
             "block_moments": jnp.stack([block_moments(matrix) for matrix in square]),
-            "weights": square if config.save_weights else [],
+            "weights": square if self.config.save_weights else [],
         }
 
-    return record
 
-
-def to_dataset(config: RunConfig, layers: dict[str, int], dims: Sequence[int], result: TrainResult) -> xr.Dataset:
+def to_dataset(config: RunConfig, layers: dict[str, int], classes: int, result: TrainResult) -> xr.Dataset:
     """The recordings of a training in the form of results.nc."""
-    graphs = recorded_graphs(config)
+    graphs, widths = recorded_graphs(config), (*config.train.hidden, classes)
     record, observed = result.record, result.record.observed
     by_epoch, by_layer = ("member", "epoch"), ("member", "epoch", "layer")
     losses = {
@@ -84,7 +86,7 @@ def to_dataset(config: RunConfig, layers: dict[str, int], dims: Sequence[int], r
         "member": result.members,
         "epoch": np.arange(config.train.epochs + 1),
         "layer": list(layers),
-        "dim": ("layer", np.array(dims)),
+        "dim": ("layer", np.array([widths[position] for position in layers.values()])),
         "invariant": graph_names(graphs),
         "moment": list(BLOCK_MOMENTS),
     }
@@ -119,3 +121,9 @@ def from_dataset(results: xr.Dataset) -> Recording:
 def settings(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain values, for config.json and for comparing runs."""
     return {**asdict(config), "train": asdict(config.train) | {"hidden": list(config.train.hidden)}}
+
+
+def from_settings(plain: dict[str, Any]) -> RunConfig:
+    """The configuration from its plain values: the inverse of `settings`."""
+    train = TrainConfig(**plain["train"])
+    return RunConfig(train, **{name: value for name, value in plain.items() if name != "train"})

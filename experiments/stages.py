@@ -1,39 +1,64 @@
 """The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
 
 import math
+import time
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from analysis import EntryLaw
 from analysis.pipeline import trajectories
 from ensemble import Dataset, load
+from ensemble.sharding import chunk_members
 from experiments.outputs import write_outputs
+from experiments.parts import drop_parts, plan_parts, train_parts
 from experiments.presets import RunConfig
+from experiments.progress import Progress
 from experiments.provenance import provenance
-from experiments.recording import from_dataset, settings
+from experiments.recording import from_dataset, settings, square_layers
 from experiments.run_folder import RunFolder
-from experiments.training import drop_checkpoints, train_stage
+from experiments.runtime import cores
+from experiments.training import drop_checkpoints, train_members
 
 
 def run(config: RunConfig, path: Path, data_dir: str | None) -> Path:
-    """Train if need be, analyse, and report; returns the path of the report."""
+    """Train if need be, analyse, and report; returns the path of the report.
+
+    Raises:
+        UserError, DataError: the folder or the data cannot be used.
+        Interrupted: on SIGINT or SIGTERM, with everything saved.
+    """
     data = load(config.dataset, data_dir)
+    square_layers(config.train, data.classes)
     identity = settings(config) | {"data": {"name": data.name, "digest": data.digest}}
     with RunFolder.open(path, identity) as folder:
         if not folder.has_results():
-            measure(folder, config, data)
+            measure(folder, config, data, data_dir)
         return report(folder)
 
 
-def measure(folder: RunFolder, config: RunConfig, data: Dataset) -> None:
-    """From images to results.nc and provenance.json."""
-    results, seconds = train_stage(folder, config, data)
-    network_epochs = config.train.members * config.train.epochs
-    told = provenance(seed=config.train.seed, seconds=seconds, network_epochs=network_epochs, data=data.describe())
+def measure(folder: RunFolder, config: RunConfig, data: Dataset, data_dir: str | None) -> None:
+    """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
+    started = time.monotonic()
+    members = config.train.members
+    parts = plan_parts(folder.path, members, len(cores()), chunk_members(config.train, "cpu", devices=1))
+    if jax.default_backend() != "cpu" or len(parts) == 1:
+        progress = Progress("training", "network-epochs")
+        results = train_members(folder, config, data, range(members), progress.update, print)
+    else:
+        results = train_parts(folder, config, data_dir, parts)
+    seconds = time.monotonic() - started
+    told = provenance(
+        seed=config.train.seed,
+        seconds=seconds,
+        network_epochs=members * config.train.epochs,
+        data=data.describe(),
+    )
     folder.write_json("provenance.json", told)
     folder.write_results(results)
     drop_checkpoints(folder)
+    drop_parts(folder)
 
 
 def report(folder: RunFolder) -> Path:

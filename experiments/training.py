@@ -1,75 +1,91 @@
-"""The training stage: from images to results.nc, surviving interruption."""
+"""The training stage of one process: a range of members, from images to recordings, surviving interruption."""
 
 import shutil
 import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from ensemble import Dataset, Moment, train
 from ensemble.checkpoint import Checkpoints
 from experiments.presets import RunConfig
-from experiments.progress import Progress
-from experiments.recording import observe, settings, square_layers, to_dataset
+from experiments.recording import Observer, square_layers, to_dataset
 from experiments.run_folder import RunFolder
+
+CHECKPOINTS = "checkpoints"
 
 
 class Interrupted(Exception):
-    """Training was stopped by a signal after the last epoch had been saved."""
+    """Training was stopped by a signal after everything had been saved."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.exit_code = 128 + number
 
 
-def train_stage(folder: RunFolder, config: RunConfig, data: Dataset) -> tuple[xr.Dataset, float]:
-    """Train the ensemble of a run, from its last checkpoint if there is one; returns results and the seconds it took.
+def train_members(
+    folder: RunFolder,
+    config: RunConfig,
+    data: Dataset,
+    members: range,
+    report: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> xr.Dataset:
+    """Train a range of members, from the last good checkpoint in the folder if there is one.
+
+    Args:
+        folder: holds the checkpoints.
+        config: the run.
+        data: its images.
+        members: the numbers of the members.
+        report: told network-epochs done and in all after every epoch of every chunk.
+        say: told what a person should know.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
     layers = square_layers(config.train, data.classes)
-    progress = Progress("training", "network-epochs")
-    checkpoints_path = folder.path / "checkpoints"
-    started = time.monotonic()
-    with _signals() as received, Checkpoints(checkpoints_path, settings(config) | {"data": data.digest}) as checkpoints:
+    with collected_signals() as received, Checkpoints(folder.path / CHECKPOINTS, folder.config) as checkpoints:
         resume = checkpoints.newest()
         for warning in checkpoints.warnings:
-            print(warning)
+            say(warning)
         if resume is not None:
-            print(f"resuming at member {resume.start}, epoch {resume.epoch}")
+            say(f"resuming at member {members[resume.start]}, epoch {resume.epoch}")
 
         def on_epoch(moment: Moment) -> None:
-            progress.update(moment.done, moment.total)
+            report(moment.done, moment.total)
             if received or (checkpoints.due and moment.done < moment.total):
                 checkpoints.save(moment.snapshot())
             if received:
                 checkpoints.wait()
                 raise Interrupted(received[0])
 
-        result = train(config.train, data, observe(config, list(layers.values())), resume=resume, on_epoch=on_epoch)
-    widths = (*config.train.hidden, data.classes)
-    results = to_dataset(config, layers, [widths[k] for k in layers.values()], result)
-    return results, time.monotonic() - started
+        observe = Observer(config, tuple(layers.values()))
+        result = train(config.train, data, observe, members=np.array(members), resume=resume, on_epoch=on_epoch)
+    return to_dataset(config, layers, data.classes, result)
 
 
 def drop_checkpoints(folder: RunFolder) -> None:
-    """Remove the checkpoints of a run whose results are safely written."""
-    shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
+    """Remove the checkpoints of a training whose results are safely written."""
+    shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them, so that training stops between two epochs; twice kills."""
+def collected_signals(forward: Callable[[int], None] = lambda number: None) -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying of them, so that work stops where it can be resumed.
+
+    Each is also handed to `forward`; a second signal of the same kind has its usual effect.
+    """
     received: list[int] = []
 
     def collect(number: int, frame: FrameType | None) -> None:
         received.append(number)
         signal.signal(number, previous[number])
+        forward(number)
 
     previous: dict[int, Any] = {number: signal.signal(number, collect) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
