@@ -2,35 +2,41 @@
 
 import sys
 import time
+from collections import deque
 from typing import TextIO
 
 PLAIN_EVERY = 15.0
 TERMINAL_EVERY = 0.5
+WINDOW = 60.0  # seconds over which the rate is taken: compiling, and what was resumed, soon leave it
 
 
 class Progress:
-    """Reports how much of a total is done; the rate is counted from the first report, so compiling is not in it."""
+    """Reports how much of a total is done, the present rate, and the time left."""
 
     def __init__(self, label: str, unit: str, stream: TextIO | None = None) -> None:
         self._label, self._unit, self._stream = label, unit, stream or sys.stderr
         self._terminal = self._stream.isatty()
-        self._first: tuple[float, int] | None = None
+        self._recent: deque[tuple[float, int]] = deque()
         self._shown = -float("inf")
 
     def update(self, done: int, total: int) -> None:
         """Show the state if it is time to, and always at the end."""
         now = time.monotonic()
-        if self._first is None:
-            self._first = (now, done)
+        self._recent.append((now, done))
+        while now - self._recent[0][0] > WINDOW:
+            self._recent.popleft()
         last = done >= total
-        if not last and now - self._shown < (TERMINAL_EVERY if self._terminal else PLAIN_EVERY):
-            return
-        self._shown = now
-        elapsed, since = now - self._first[0], done - self._first[1]
+        if last or now - self._shown >= (TERMINAL_EVERY if self._terminal else PLAIN_EVERY):
+            self._shown = now
+            self._write(self._line(done, total), last)
+
+    def _line(self, done: int, total: int) -> str:
         line = f"{self._label}: {done}/{total} {self._unit} ({done / total:.0%})"
-        if since and elapsed > 0:
-            line += f", {since / elapsed:.1f}/s, {_clock((total - done) * elapsed / since)} left"
-        self._write(line, last)
+        (start, before), (end, _) = self._recent[0], self._recent[-1]
+        if done == before or end == start:
+            return line
+        rate = (done - before) / (end - start)
+        return f"{line}, {rate:.1f}/s, {_clock((total - done) / rate)} left"
 
     def _write(self, line: str, last: bool) -> None:
         if self._terminal:

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -78,14 +79,21 @@ def drop_checkpoints(folder: RunFolder) -> None:
 def collected_signals(forward: Callable[[int], None] = lambda number: None) -> Iterator[list[int]]:
     """Collect SIGINT and SIGTERM instead of dying of them, so that work stops where it can be resumed.
 
-    Each is also handed to `forward`; a second signal of the same kind has its usual effect.
+    The first is also handed to `forward`; one that comes more than a second later has its usual effect. (Shells and
+    supervisors often send the same signal twice at once, to the process and to its group.)
     """
     received: list[int] = []
+    deadline = 0.0
 
     def collect(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        signal.signal(number, previous[number])
-        forward(number)
+        nonlocal deadline
+        if not received:
+            received.append(number)
+            deadline = time.monotonic() + 1.0
+            forward(number)
+        elif time.monotonic() > deadline:
+            signal.signal(number, previous[number])
+            signal.raise_signal(number)
 
     previous: dict[int, Any] = {number: signal.signal(number, collect) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

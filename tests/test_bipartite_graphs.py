@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from reference import index_sum
 
 from invariants import (
     PAPER,
@@ -14,6 +13,7 @@ from invariants import (
     is_bipartite,
     parse_bipartite,
 )
+from tests.reference import index_sum
 
 ALL = tuple(graph for degree in (1, 2, 3, 4) for graph in enumerate_bipartite(degree))
 

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from reference import index_sum
 
 from invariants import PAPER, Graph, combine, compile_plan, enumerate_graphs, evaluate, factor_values
+from tests.reference import index_sum
 
 ALL = tuple(graph for degree in (1, 2, 3, 4) for graph in enumerate_graphs(degree))
 

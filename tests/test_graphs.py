@@ -3,9 +3,9 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import canonical_edges
 
 from invariants import CUBIC_AND_QUARTIC, LINEAR_AND_QUADRATIC, NAMES, PAPER, Graph, enumerate_graphs, latex, name
+from tests.reference import canonical_edges
 
 EDGES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=5).map(tuple)
 
