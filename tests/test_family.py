@@ -1,0 +1,286 @@
+"""Each closed form against a numerical maximum of the dense likelihood, and the tests along the nesting calibrated."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.stats import chi2, multivariate_normal
+
+from analysis import PIGMM, block_moments, fit
+from analysis.family import MODELS, fit_family, maximum_likelihood, parameter_counts
+from analysis.nesting import accepted, contrasts, nested_pairs, nested_tests
+from analysis.rectangular import RectangularModel
+from tests.dense import dense, random_model
+
+COUNTS = dict(zip(MODELS, [1, 2, 4, 4, 5, 5, 11, 13], strict=True))
+
+
+def skewed(members: int, dim: int, seed: int = 0) -> np.ndarray:
+    """Matrices that no model of the family describes."""
+    rng = np.random.default_rng(seed)
+    columns = rng.standard_normal((members, 1, dim))
+    stack = rng.exponential(1.0, (members, dim, dim)) + columns + 0.5 * np.swapaxes(columns, 1, 2) ** 2
+    return stack + np.eye(dim) * rng.standard_normal((members, 1, 1))
+
+
+def swap(dim: int) -> np.ndarray:
+    """M -> M^T on flattened matrices."""
+    return np.eye(dim**2).reshape(dim, dim, dim, dim).swapaxes(0, 1).reshape(dim**2, dim**2)
+
+
+def pigmm(theta: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance from free numbers: Cholesky factors of the blocks."""
+    trivial, standard = np.zeros((2, 2)), np.zeros((3, 3))
+    trivial[np.tril_indices(2)], standard[np.tril_indices(3)] = theta[2:5], theta[5:11]
+    return dense(PIGMM(dim, theta[:2], trivial @ trivial.T, standard @ standard.T, theta[11] ** 2, theta[12] ** 2))
+
+
+def law(name: str, theta: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [D^2] and covariance [D^2, D^2] of each model, written down from its definition."""
+    size = dim**2
+    one, eye, on_diagonal = np.ones(size), np.eye(dim).ravel(), np.diag(np.eye(dim).ravel())
+    same, reverse, scalar = np.eye(size), swap(dim), np.outer(eye, eye) / dim
+    off_diagonal = same - on_diagonal
+    s = theta**2
+    match name:
+        case "iid_zero_mean":
+            return 0 * one, s[0] * same
+        case "iid":
+            return theta[0] * one, s[1] * same
+        case "conjugation":
+            covariance = s[1] * scalar + s[2] * (same + reverse - 2 * scalar) / 2 + s[3] * (same - reverse) / 2
+            return theta[0] * eye, covariance
+        case "diagonal":
+            return theta[0] * one + theta[1] * eye, s[2] * on_diagonal + s[3] * off_diagonal
+        case "reciprocal":
+            pairs = off_diagonal @ reverse
+            covariance = s[2] * on_diagonal + s[3] * (off_diagonal + pairs) / 2 + s[4] * (off_diagonal - pairs) / 2
+            return theta[0] * one + theta[1] * eye, covariance
+        case "bipartite":
+            flat, centred = np.full((dim, dim), 1 / dim), np.eye(dim) - 1 / dim
+            covariance = s[1] * np.kron(flat, flat) + s[2] * np.kron(flat, centred)
+            return theta[0] * one, covariance + s[3] * np.kron(centred, flat) + s[4] * np.kron(centred, centred)
+        case "transposition":
+            # The average of a general law and its transpose; two of the 13 numbers become redundant.
+            mean, covariance = pigmm(theta, dim)
+            return mean, (covariance + reverse @ covariance @ reverse) / 2
+        case _:
+            return pigmm(theta, dim)
+
+
+@pytest.mark.parametrize("dim", [4, 5])
+@pytest.mark.parametrize("name", MODELS)
+def test_closed_forms_are_the_numerical_maximum_of_the_dense_likelihood(name, dim):
+    stack = skewed(30, dim)
+    flat = stack.reshape(30, -1)
+    centre, scatter = flat.mean(axis=0), np.cov(flat.T, bias=True)
+
+    def minus_mean_loglik(theta):
+        mean, covariance = law(name, theta, dim)
+        second = scatter + np.outer(centre - mean, centre - mean)
+        logdet = np.linalg.slogdet(covariance)[1]
+        return (dim**2 * np.log(2 * np.pi) + logdet + np.trace(np.linalg.solve(covariance, second))) / 2
+
+    fitted = fit_family(block_moments(stack), dim)
+    which = MODELS.index(name)
+    free = 13 if name == "transposition" else COUNTS[name]
+    found = minimize(minus_mean_loglik, np.linspace(1.0, 1.3, free), method="BFGS", options={"maxiter": 500})
+    assert fitted.loglik[which] == pytest.approx(-30 * found.fun, abs=1e-5)
+    mean, covariance = law(name, found.x, dim)
+    closed_mean, closed_covariance = dense(PIGMM.from_parameters(fitted.f[which], dim=dim))
+    np.testing.assert_allclose(closed_mean, mean, atol=2e-3)
+    np.testing.assert_allclose(closed_covariance, covariance, atol=2e-2)
+    reference = multivariate_normal(closed_mean, closed_covariance)  # pyright: ignore[reportArgumentType]
+    np.testing.assert_allclose(fitted.loglik[which], reference.logpdf(flat).sum(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("dim", [2, 3, 4, 9])
+def test_nested_models_are_ordered_in_likelihood_and_refitting_changes_nothing(dim):
+    moments = block_moments(skewed(40, dim))
+    fitted = fit_family(moments, dim)
+    tests = nested_tests(moments, fitted, dim)
+    for k, (small, large) in enumerate(nested_pairs()):
+        i, j = MODELS.index(small), MODELS.index(large)
+        assert fitted.loglik[i] <= fitted.loglik[j] + 1e-9
+        assert len(contrasts(small, large, dim)) == tests.dof[k] > 0
+        np.testing.assert_allclose(contrasts(small, large, dim) @ fitted.f[i], 0, atol=1e-10)
+        # The fit to data of the smaller model is that model, in every model that contains it.
+        np.testing.assert_allclose(
+            PIGMM.from_parameters(maximum_likelihood(fitted.f[i], dim)[j], dim=dim).kl(
+                PIGMM.from_parameters(fitted.f[i], dim=dim)
+            ),
+            0,
+            atol=1e-12,
+        )
+    assert np.array_equal(fitted.f[-1], fit(skewed(40, dim)).model.parameters) or dim < 4
+    assert fitted.status == "ok"
+
+
+def test_numbers_of_parameters_and_the_order_of_inclusion():
+    assert dict(zip(MODELS, parameter_counts(10), strict=True)) == COUNTS
+    assert parameter_counts(3)[-1] == 12
+    pairs = nested_pairs()
+    assert len(pairs) == 21
+    assert ("bipartite", "transposition") not in pairs
+    assert ("conjugation", "reciprocal") not in pairs
+    assert ("diagonal", "reciprocal") in pairs
+
+
+def test_criteria_and_held_out_likelihood_follow_their_definitions():
+    stack = skewed(23, 5)
+    fitted = fit_family(block_moments(stack), 5, folds=4)
+    k, log = fitted.parameters, fitted.loglik
+    np.testing.assert_allclose(fitted.aic, 2 * k - 2 * log)
+    np.testing.assert_allclose(fitted.bic, k * np.log(23) - 2 * log)
+    total = np.zeros(len(MODELS))
+    for fold in range(4):
+        out = np.arange(23) % 4 == fold
+        f = fit_family(block_moments(stack[~out]), 5).f
+        total += [PIGMM.from_parameters(row, dim=5).log_prob(stack[out]).sum() for row in f]
+    np.testing.assert_allclose(fitted.held_out, total, rtol=1e-11)
+
+
+def test_batches_equal_single_ensembles():
+    moments = np.stack([block_moments(skewed(50, 6, seed)) for seed in range(3)]).reshape(3, 1, 50, 10)
+    fitted = fit_family(moments, 6)
+    tests = nested_tests(moments, fitted, 6)
+    for k in range(3):
+        one = fit_family(moments[k, 0], 6)
+        for batch, single in zip(fitted, one, strict=True):
+            np.testing.assert_array_equal(batch if batch is fitted.parameters else batch[k, 0], single)
+        single = nested_tests(moments[k, 0], one, 6)
+        np.testing.assert_allclose(tests.wald_p[k, 0], single.wald_p, rtol=1e-9)
+        np.testing.assert_allclose(tests.ratio_p[k, 0], single.ratio_p, rtol=1e-9)
+        assert accepted(tests, 6)[k, 0] == accepted(single, 6)
+    np.testing.assert_allclose(tests.ratio_p, chi2.sf(tests.ratio, tests.dof), rtol=1e-10)
+
+
+REPETITIONS, MEMBERS = 3000, 200
+
+
+def rejection_rates(draw) -> dict[str, tuple[float, float]]:
+    """Rates at which ratio and Wald tests at 5 % reject independent entries of one variance within larger models."""
+    rng = np.random.default_rng(1)
+    shape = (REPETITIONS // 6, MEMBERS, 4, 4)
+    moments = np.concatenate([block_moments(draw(rng, shape)) for _ in range(6)])
+    tests = nested_tests(moments, fit_family(moments, 4), 4)
+    rates = zip(np.mean(tests.ratio_p < 0.05, axis=0), np.mean(tests.wald_p < 0.05, axis=0), strict=True)
+    return {large: rate for (small, large), rate in zip(nested_pairs(), rates, strict=True) if small == "iid"}
+
+
+ERROR = np.sqrt(0.05 * 0.95 / REPETITIONS)
+
+
+def test_both_tests_are_nominal_for_gaussian_members():
+    for ratio, robust in rejection_rates(lambda rng, shape: rng.normal(0.3, 1.0, shape)).values():
+        assert abs(ratio - 0.05) < 4 * ERROR
+        # Wald tests with 11 contrasts of squares still reject a true null somewhat too often at 200 members.
+        assert abs(robust - 0.05) < 5.5 * ERROR
+
+
+@pytest.mark.parametrize(
+    ("draw", "sign"),
+    [(lambda rng, shape: rng.uniform(-1, 1, shape), -1), (lambda rng, shape: rng.laplace(size=shape), 1)],
+    ids=["uniform", "laplace"],
+)
+def test_only_the_wald_test_is_nominal_for_other_laws(draw, sign):
+    ratio, robust = rejection_rates(draw)["diagonal"]
+    assert sign * (ratio - 0.05) > 4 * ERROR
+    assert abs(robust - 0.05) < 5 * ERROR
+
+
+def test_a_true_model_is_accepted_and_row_effects_are_found():
+    """Power against rows whose variance is 15 % larger: 200 repetitions of 1000 members."""
+    rng = np.random.default_rng(2)
+    model = RectangularModel((5, 5), 0.1, 1.0, 1.0, 1.15, 1.0)
+    stack = model.sample(jax.random.key(0), 200_000).reshape(200, 1000, 5, 5)
+    moments = block_moments(stack)
+    tests = nested_tests(moments, fit_family(moments, 5), 5)
+    at = nested_pairs().index(("iid", "bipartite"))
+    assert np.mean(tests.wald_p[:, at] < 0.05) > 0.95
+    assert np.mean(tests.ratio_p[:, at] < 0.05) > 0.95
+    independent = block_moments(rng.normal(0.0, 1.0, (200, 1000, 5, 5)))
+    null = nested_tests(independent, fit_family(independent, 5), 5)
+    assert np.mean(accepted(null, 5) == "iid_zero_mean") > 0.9
+
+
+def test_the_smallest_true_model_is_recovered():
+    laws = {
+        "iid": RectangularModel((5, 5), 0.5, 1.0, 1.0, 1.0, 1.0).as_pigmm(),
+        "bipartite": RectangularModel((5, 5), 0.5, 1.0, 2.0, 3.0, 1.0).as_pigmm(),
+        "pigmm": random_model(5, seed=4),
+    }
+    for name, model in laws.items():
+        moments = block_moments(model.sample(jax.random.key(3), 4000))
+        tests = nested_tests(moments, fit_family(moments, 5), 5)
+        assert accepted(tests, 5) == name
+        assert accepted(tests, 5, level=0.0) == "iid_zero_mean"
+
+
+def test_degenerate_ensembles_have_a_status_and_no_silent_nan():
+    rng = np.random.default_rng(5)
+    cases = {
+        "fewer than 3 members": [rng.standard_normal((n, 4, 4)) for n in (1, 2)],
+        "constant or linearly dependent": [np.full((9, 4, 4), 0.1), np.zeros((9, 4, 4)), _symmetric(rng)],
+    }
+    for cause, stacks in cases.items():
+        for stack in stacks:
+            moments = block_moments(stack)
+            fitted = fit_family(moments, 4)
+            tests = nested_tests(moments, fitted, 4)
+            assert cause in str(fitted.status)
+            assert "pigmm" in str(fitted.status)
+            assert np.isnan(fitted.loglik[-1])
+            assert np.isnan(tests.wald_p[-1])
+            assert tests.status[-1] != "ok"
+            assert accepted(tests, 4) == "undetermined"
+    assert np.isfinite(fit_family(block_moments(_symmetric(rng)), 4).loglik[:2]).all()
+
+
+def _symmetric(rng: np.random.Generator) -> np.ndarray:
+    half = rng.standard_normal((30, 4, 4))
+    return half + np.swapaxes(half, 1, 2)
+
+
+def test_a_huge_common_mean_changes_only_the_mean():
+    stack = np.random.default_rng(6).standard_normal((60, 8, 8))
+    near, far = (fit_family(block_moments(stack + shift), 8) for shift in (0.0, 1e3))
+    with_mean = [MODELS.index(name) for name in ("iid", "diagonal", "bipartite", "reciprocal", "pigmm")]
+    np.testing.assert_allclose(far.f[with_mean, 2:], near.f[with_mean, 2:], atol=1e-10)
+    np.testing.assert_allclose(far.loglik[with_mean], near.loglik[with_mean], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: fit_family(np.ones((5, 10)), 4, folds=1), "at least 2"),
+        (lambda: fit_family(np.full((5, 10), np.nan), 4), "finite members only"),
+        (lambda: contrasts("iid", "gue", 4), "not in the family"),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line(make, message):
+    with pytest.raises(ValueError, match=message) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+def test_public_likelihoods(fixtures):
+    data = json.loads((fixtures / "public_ensembles.json").read_text())
+    keys = {
+        "iid_zero_mean": "iid0",
+        "iid": "iid",
+        "conjugation": "od",
+        "diagonal": "diagoff",
+        "bipartite": "sdsd",
+        "reciprocal": "reciprocal",
+        "transposition": "transpose",
+        "pigmm": "full",
+    }
+    for entry in data["ensembles"]:
+        fitted = fit_family(block_moments(np.array(entry["entries"]) / entry["denominator"]), entry["D"])
+        reference = [entry["loglik"][keys[name]] for name in MODELS]
+        np.testing.assert_allclose(fitted.loglik, [each["value"] for each in reference], rtol=1e-11)
+        np.testing.assert_allclose(fitted.f, [each["f"] for each in reference], atol=1e-13)
+        assert [each["parameters"] for each in reference] == fitted.parameters.tolist()
