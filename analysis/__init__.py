@@ -1,5 +1,6 @@
 """Statistics of ensembles of matrices: representation blocks, models, expectations, distances and their errors."""
 
+from analysis import rectangular
 from analysis.entry_law import EntryLaw
 from analysis.fitting import Fit, fit, fit_invariants, fit_moments
 from analysis.initialisation import iid_invariants, iid_model, iid_parameters
@@ -26,6 +27,7 @@ __all__ = [
     "iid_parameters",
     "moments",
     "project",
+    "rectangular",
     "wasserstein",
     "wasserstein_squared_parts",
 ]

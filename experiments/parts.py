@@ -20,9 +20,8 @@ from typing import NamedTuple
 import xarray as xr
 
 from experiments.errors import UserError
-from experiments.presets import RunConfig
+from experiments.presets import RunConfig, settings
 from experiments.progress import Progress
-from experiments.recording import settings
 from experiments.run_folder import RunFolder
 from experiments.runtime import cores
 from experiments.training import Interrupted, collected_signals

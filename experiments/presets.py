@@ -1,7 +1,7 @@
 """What can be run by name: the paper's experiments, their twins, and the width study."""
 
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
 from ensemble.config import Init, TrainConfig
 
@@ -30,6 +30,17 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.graphs not in get_args(Graphs):
             raise ValueError(f"graphs is {self.graphs!r}; it must be one of {', '.join(get_args(Graphs))}")
+
+
+def settings(config: RunConfig) -> dict[str, Any]:
+    """The configuration as plain values, for config.json and for comparing runs."""
+    return {**asdict(config), "train": asdict(config.train) | {"hidden": list(config.train.hidden)}}
+
+
+def from_settings(plain: dict[str, Any]) -> RunConfig:
+    """The configuration from its plain values: the inverse of `settings`."""
+    train = TrainConfig(**plain["train"])
+    return RunConfig(train, **{name: value for name, value in plain.items() if name != "train"})
 
 
 @dataclass(frozen=True)

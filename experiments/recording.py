@@ -1,46 +1,53 @@
-"""What a run records of every member, and its form in results.nc."""
+"""The recordings of a run in the form of results.nc, and back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import pairwise
 
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
 
-from analysis import block_moments
 from analysis.pipeline import Recording
-from ensemble import TrainConfig, TrainResult
-from experiments.errors import UserError
+from ensemble import Dataset, TrainResult
+from experiments.observer import BIPARTITE, bipartite_invariants, recorded_graphs, square_layers
 from experiments.presets import RunConfig
-from invariants import NAMES, PAPER, Graph, combine, compile_plan, enumerate_graphs, factor_values
+from invariants import NAMES, Graph, bipartite_key, combine, compile_plan
 
-DEGREES = (1, 2, 3, 4)
 BLOCK_MOMENTS = ("x1", "x2", "h11", "h12", "h13", "h22", "h23", "h33", "v2", "v3")
+RECTANGULAR_MOMENTS = ("x", "columns", "rows", "rest")
+LOSSES = ("train_loss", "test_loss", "test_accuracy", "finite")
+
+Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
 
 
-def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:
-    """The square weight matrices by name, with the position of each among the kernels; L1 joins hidden 1 and 2.
-
-    Raises:
-        UserError: there is none.
-    """
-    widths = (*train.hidden, classes)
-    square = {f"L{k}": k for k in range(1, len(widths)) if widths[k] == widths[k - 1]}
-    if not square:
-        raise UserError(
-            f"hidden widths {train.hidden} with {classes} classes give no square weight matrix; repeat a width"
-        )
-    return square
-
-
-def recorded_graphs(config: RunConfig) -> tuple[Graph, ...]:
-    """The graphs whose invariants are recorded: the paper's 52, followed by all others up to degree 4 if asked for."""
-    if config.graphs == "paper":
-        return PAPER
-    everything = [graph for degree in DEGREES for graph in enumerate_graphs(degree)]
-    return PAPER + tuple(graph for graph in everything if graph not in set(PAPER))
+def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Dataset:
+    """The recordings of a training in the form of results.nc."""
+    record, observed = result.record, result.record.observed
+    graphs, layers = recorded_graphs(config), square_layers(config.train, data.classes)
+    widths = (data.train_images.shape[1], *config.train.hidden, data.classes)
+    shapes = [(outputs, inputs) for inputs, outputs in pairwise(widths)]
+    by_layer, by_matrix = ("member", "epoch", "layer"), ("member", "epoch", "matrix")
+    bipartite = [bipartite_invariants(shape, observed["bipartite_factors"][:, :, k]) for k, shape in enumerate(shapes)]
+    losses: Variables = {name: (("member", "epoch"), getattr(record, name)) for name in LOSSES}
+    statistics: Variables = {
+        "invariants": ((*by_layer, "invariant"), combine(compile_plan(graphs), observed["factors"])),
+        "block_moments": ((*by_layer, "moment"), observed["block_moments"]),
+        "bipartite_invariants": ((*by_matrix, "bipartite"), np.stack(bipartite, axis=2)),
+        "rectangular_moments": ((*by_matrix, "rectangular_moment"), observed["rectangular_moments"]),
+    }
+    coordinates = {
+        "member": result.members,
+        "epoch": np.arange(config.train.epochs + 1),
+        "layer": list(layers),
+        "dim": ("layer", np.array([shapes[position][0] for position in layers.values()])),
+        "invariant": graph_names(graphs),
+        "moment": list(BLOCK_MOMENTS),
+        "matrix": [f"L{k}" for k in range(len(shapes))],
+        "rows": ("matrix", np.array([shape[0] for shape in shapes])),
+        "columns": ("matrix", np.array([shape[1] for shape in shapes])),
+        "bipartite": [bipartite_key(graph) for graph in BIPARTITE],
+        "rectangular_moment": list(RECTANGULAR_MOMENTS),
+    }
+    return xr.Dataset(losses | statistics | _weights(layers, observed["weights"]), coordinates)
 
 
 def graph_names(graphs: Sequence[Graph]) -> list[str]:
@@ -48,52 +55,7 @@ def graph_names(graphs: Sequence[Graph]) -> list[str]:
     return [*NAMES, *(str(graph) for graph in graphs[len(NAMES) :])]
 
 
-@dataclass(frozen=True)
-class Observer:
-    """What is recorded of one member in the compiled program.
-
-    Per square layer: the connected factors of the invariants (their products are formed in float64 on the host), the
-    block moments that the model is fitted to, and the matrix itself if it is kept.
-    """
-
-    config: RunConfig
-    layers: tuple[int, ...]
-
-    def __call__(self, weights: tuple[Float[Array, "out inputs"], ...]) -> dict[str, Any]:
-        """The recording of one member, given its weights."""
-        plan = compile_plan(recorded_graphs(self.config))
-        square = [weights[layer] for layer in self.layers]
-        return {
-            "factors": jnp.stack([factor_values(plan, matrix) for matrix in square]),
-            "block_moments": jnp.stack([block_moments(matrix) for matrix in square]),
-            "weights": square if self.config.save_weights else [],
-        }
-
-
-def to_dataset(config: RunConfig, layers: dict[str, int], classes: int, result: TrainResult) -> xr.Dataset:
-    """The recordings of a training in the form of results.nc."""
-    graphs, widths = recorded_graphs(config), (*config.train.hidden, classes)
-    record, observed = result.record, result.record.observed
-    by_epoch, by_layer = ("member", "epoch"), ("member", "epoch", "layer")
-    losses = {
-        name: (by_epoch, getattr(record, name)) for name in ("train_loss", "test_loss", "test_accuracy", "finite")
-    }
-    statistics = {
-        "invariants": ((*by_layer, "invariant"), combine(compile_plan(graphs), observed["factors"])),
-        "block_moments": ((*by_layer, "moment"), observed["block_moments"]),
-    }
-    coordinates = {
-        "member": result.members,
-        "epoch": np.arange(config.train.epochs + 1),
-        "layer": list(layers),
-        "dim": ("layer", np.array([widths[position] for position in layers.values()])),
-        "invariant": graph_names(graphs),
-        "moment": list(BLOCK_MOMENTS),
-    }
-    return xr.Dataset(losses | statistics | _weights(layers, observed["weights"]), coordinates)
-
-
-def _weights(layers: dict[str, int], matrices: list[np.ndarray]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+def _weights(layers: dict[str, int], matrices: list[np.ndarray]) -> Variables:
     """One array over layers where all matrices have one size, as they do in the paper, else one for each layer."""
     if len({matrix.shape[-1] for matrix in matrices}) == 1:
         return {"weights": (("member", "epoch", "layer", "row", "column"), np.stack(matrices, axis=2))}
@@ -116,14 +78,3 @@ def from_dataset(results: xr.Dataset) -> Recording:
         test_loss=results["test_loss"].values.astype(np.float64),
         test_accuracy=results["test_accuracy"].values.astype(np.float64),
     )
-
-
-def settings(config: RunConfig) -> dict[str, Any]:
-    """The configuration as plain values, for config.json and for comparing runs."""
-    return {**asdict(config), "train": asdict(config.train) | {"hidden": list(config.train.hidden)}}
-
-
-def from_settings(plain: dict[str, Any]) -> RunConfig:
-    """The configuration from its plain values: the inverse of `settings`."""
-    train = TrainConfig(**plain["train"])
-    return RunConfig(train, **{name: value for name, value in plain.items() if name != "train"})

@@ -11,12 +11,13 @@ from analysis import EntryLaw
 from analysis.pipeline import trajectories
 from ensemble import Dataset, load
 from ensemble.sharding import chunk_members
+from experiments.observer import square_layers
 from experiments.outputs import write_outputs
 from experiments.parts import drop_parts, plan_parts, train_parts
-from experiments.presets import RunConfig
+from experiments.presets import RunConfig, settings
 from experiments.progress import Progress
 from experiments.provenance import provenance
-from experiments.recording import from_dataset, settings, square_layers
+from experiments.recording import from_dataset
 from experiments.run_folder import RunFolder
 from experiments.runtime import cores
 from experiments.training import drop_checkpoints, train_members

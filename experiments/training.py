@@ -13,8 +13,9 @@ import xarray as xr
 
 from ensemble import Dataset, Moment, train
 from ensemble.checkpoint import Checkpoints
+from experiments.observer import Observer, square_layers
 from experiments.presets import RunConfig
-from experiments.recording import Observer, square_layers, to_dataset
+from experiments.recording import to_dataset
 from experiments.run_folder import RunFolder
 
 CHECKPOINTS = "checkpoints"
@@ -67,7 +68,7 @@ def train_members(
 
         observe = Observer(config, tuple(layers.values()))
         result = train(config.train, data, observe, members=np.array(members), resume=resume, on_epoch=on_epoch)
-    return to_dataset(config, layers, data.classes, result)
+    return to_dataset(config, data, result)
 
 
 def drop_checkpoints(folder: RunFolder) -> None:

@@ -25,7 +25,7 @@ def _train(request: dict[str, Any]) -> int:
 
     configure()
     from ensemble import load
-    from experiments.recording import from_settings
+    from experiments.presets import from_settings
     from experiments.run_folder import RunFolder
     from experiments.training import Interrupted, drop_checkpoints, train_members
 
