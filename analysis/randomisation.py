@@ -1,0 +1,130 @@
+"""Randomisation tests: is the law of a matrix unchanged when its rows, its columns or both are permuted?"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+ROUNDING = 1e-9
+"""Relative differences of unevenness below this are ties."""
+
+
+class Symmetry(StrEnum):
+    """Groups of permutations under which the law of a matrix may be invariant, the largest first."""
+
+    INDEPENDENT = "rows and columns independently"
+    SIMULTANEOUS = "rows and columns simultaneously"
+    COLUMNS = "columns"
+    ROWS = "rows"
+
+
+class Invariance(NamedTuple):
+    """A randomisation test of one symmetry; its numbers are NaN where `status` is not "ok"."""
+
+    p: float
+    """(1 + permuted ensembles at least as uneven) / (1 + permuted ensembles)."""
+    effect_mean: float
+    """Root mean square, over positions, of mean entry less its orbit's mean, in standard deviations of an entry;
+    what permuted ensembles show is subtracted from the square."""
+    effect_square: float
+    """The same for the mean squared entry, in variances of an entry."""
+    status: str
+
+
+def invariance_test(
+    stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, permutations: int = 199, seed: int = 0
+) -> Invariance:
+    """Test that the law of an m x n matrix is invariant under a group of permutations.
+
+    Every member is permuted independently, which changes nothing in law if the hypothesis is true: p is exact, whatever
+    the law and the number of members. The unevenness of an ensemble is the mean over positions of (mean over members -
+    mean over the position's orbit)^2, of the entries and of their squares, each standardised over all ensembles
+    compared; the larger counts. It sees positions of different mean or variance, not correlations that differ alone.
+
+    Raises:
+        ValueError: if simultaneous permutations are asked of a matrix that is not square.
+
+    Source: Hemerik and Goeman, TEST 27 (2018), 811, theorem 1.
+    """
+    members, m, n = stack.shape
+    if symmetry is Symmetry.SIMULTANEOUS and m != n:
+        raise ValueError(f"matrices of {m} x {n}: only square ones permute simultaneously; test rows and columns")
+    status = _status(stack)
+    if status != "ok":
+        return Invariance(np.nan, np.nan, np.nan, status)
+    centred = stack - np.mean(stack)
+    entries = (centred / np.std(centred)).reshape(members, m * n)
+    orbits = _orbits(symmetry, m, n)
+    rng = np.random.default_rng(seed)
+    permuted = (
+        np.take_along_axis(entries, _positions(rng, symmetry, members, m, n), axis=1) for _ in range(permutations)
+    )
+    uneven = np.array([_unevenness(ensemble, orbits) for ensemble in (entries, *permuted)])
+    spread = np.std(uneven, axis=0)
+    varies = spread > ROUNDING * np.mean(uneven, axis=0)
+    combined = np.max((uneven - np.mean(uneven, axis=0)) / np.where(varies, spread, np.inf), axis=1)
+    p = np.mean(combined >= combined[0] - ROUNDING)
+    effects = np.sqrt(np.maximum(uneven[0] - np.mean(uneven[1:], axis=0), 0.0))
+    return Invariance(float(p), float(effects[0]), float(effects[1]), status)
+
+
+def accepted_symmetry(p: Mapping[Symmetry, float], identities: float, level: float = 0.05) -> Symmetry | None:
+    """The largest symmetry that the data accept, or None; one that could not be tested (p = NaN) is not accepted.
+
+    Args:
+        p: p-value of `invariance_test`, or one adjusted for the number of tests, of each symmetry tested.
+        identities: p-value of `identity_test`, which the independent symmetry must pass too (Bonferroni: 2 min p).
+        level: p-values of at least this accept.
+    """
+    largest = Symmetry.INDEPENDENT
+    joint = {largest: 2 * np.minimum(p[largest], identities)} if largest in p else {}
+    values = {**p, **joint}
+    return next((symmetry for symmetry in Symmetry if values.get(symmetry, np.nan) >= level), None)
+
+
+def _positions(
+    rng: np.random.Generator, symmetry: Symmetry, members: int, m: int, n: int
+) -> Int[np.ndarray, "N positions"]:
+    """For each member, the flat position that each entry of the permuted matrix is taken from."""
+    rows = np.broadcast_to(np.arange(m), (members, m))
+    columns = np.broadcast_to(np.arange(n), (members, n))
+    if symmetry is not Symmetry.COLUMNS:
+        rows = rng.permuted(rows, axis=1)
+    if symmetry is Symmetry.SIMULTANEOUS:
+        columns = rows
+    elif symmetry is not Symmetry.ROWS:
+        columns = rng.permuted(columns, axis=1)
+    return (rows[:, :, None] * n + columns[:, None, :]).reshape(members, m * n)
+
+
+def _orbits(symmetry: Symmetry, m: int, n: int) -> Int[np.ndarray, "positions"]:
+    """A number for each flat position, equal for positions that the group carries into each other."""
+    row, column = np.divmod(np.arange(m * n), n)
+    return {
+        Symmetry.INDEPENDENT: np.zeros(m * n, dtype=int),
+        Symmetry.SIMULTANEOUS: (row == column).astype(int),
+        Symmetry.COLUMNS: row,
+        Symmetry.ROWS: column,
+    }[symmetry]
+
+
+def _unevenness(entries: Float[np.ndarray, "N positions"], orbits: Int[np.ndarray, "positions"]) -> list[float]:
+    """Mean squared deviation of the mean entry, and of the mean squared entry, from the mean over the orbit."""
+    sizes = np.bincount(orbits)
+    uneven = []
+    for mean in (np.mean(entries, axis=0), np.mean(entries**2, axis=0)):
+        orbit_means = np.bincount(orbits, weights=mean) / sizes
+        uneven.append(float(np.mean((mean - orbit_means[orbits]) ** 2)))
+    return uneven
+
+
+def _status(stack: np.ndarray) -> str:
+    if not np.all(np.isfinite(stack)):
+        return "entries are not finite: exclude diverged members"
+    if len(stack) < 2:
+        return f"{len(stack)} members: positions cannot be told from chance; use at least 2"
+    if np.ptp(stack) == 0:
+        return "all entries are equal: nothing to permute; look for an ensemble that varies"
+    return "ok"

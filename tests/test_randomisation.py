@@ -1,0 +1,130 @@
+"""Randomisation tests of permutation invariance: exact level, power, and which symmetry is accepted."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from analysis.randomisation import Symmetry, accepted_symmetry, invariance_test
+
+ROW_SCALES = np.array([1.0, 1.0, 1.0, 1.6])[:, None]
+"""The law is then invariant under permutations of columns only."""
+DIAGONAL = np.eye(4)
+"""Added to the entries, it leaves simultaneous permutations only."""
+
+
+def p_values(make, symmetry: Symmetry, trials: int, members: int = 25) -> np.ndarray:
+    rng = np.random.default_rng(11)
+    return np.array(
+        [invariance_test(make(rng, (members, 4, 4)), symmetry, 39, seed).p for seed in range(trials)],
+    )
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape)
+
+
+def scaled_rows(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_cauchy(shape[:1])[:, None, None] * rng.standard_normal(shape) * ROW_SCALES
+
+
+def shifted_diagonal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_exponential(shape) + DIAGONAL
+
+
+@pytest.mark.parametrize(
+    ("make", "symmetry"),
+    [
+        (normal, Symmetry.INDEPENDENT),
+        (normal, Symmetry.ROWS),
+        (scaled_rows, Symmetry.COLUMNS),
+        (shifted_diagonal, Symmetry.SIMULTANEOUS),
+    ],
+    ids=["independent", "rows", "columns of unequal rows", "simultaneous with a diagonal"],
+)
+def test_true_symmetries_are_rejected_at_the_nominal_rate(make, symmetry):
+    trials = 300
+    p = p_values(make, symmetry, trials)
+    for level in (0.05, 0.25):
+        rejected = np.sum(p <= level)
+        assert binom.ppf(0.001, trials, level) <= rejected <= binom.ppf(0.999, trials, level)
+
+
+@pytest.mark.parametrize(
+    ("make", "symmetry"),
+    [
+        (lambda rng, shape: normal(rng, shape) * ROW_SCALES, Symmetry.ROWS),
+        (lambda rng, shape: normal(rng, shape) * ROW_SCALES.T, Symmetry.COLUMNS),
+        (lambda rng, shape: normal(rng, shape) * ROW_SCALES, Symmetry.SIMULTANEOUS),
+        (lambda rng, shape: normal(rng, shape) + DIAGONAL, Symmetry.INDEPENDENT),
+        (lambda rng, shape: normal(rng, shape) + 0.5 * np.arange(4)[:, None], Symmetry.ROWS),
+    ],
+    ids=["row variances", "column variances", "simultaneous", "diagonal mean", "row means"],
+)
+def test_broken_symmetries_are_detected(make, symmetry):
+    assert np.mean(p_values(make, symmetry, 20, members=100) <= 0.05) > 0.8
+
+
+def test_effects_measure_the_size_of_the_differences():
+    rng = np.random.default_rng(0)
+    shift = np.array([0.5, -0.5, 0.5, -0.5])[:, None]
+    result = invariance_test(rng.standard_normal((20_000, 4, 6)) + shift, Symmetry.ROWS, permutations=19)
+    assert result.effect_mean == pytest.approx(0.5 / np.sqrt(1.25), rel=0.05)
+    assert result.effect_square < 0.05
+    scale = np.sqrt(np.array([1.5, 0.5, 1.5, 0.5]))
+    result = invariance_test(rng.standard_normal((20_000, 6, 4)) * scale, Symmetry.COLUMNS, permutations=19)
+    assert result.effect_square == pytest.approx(0.5, rel=0.05)
+    assert result.effect_mean < 0.05
+
+
+def test_rectangular_matrices_and_seeds():
+    stack = np.random.default_rng(0).standard_normal((50, 3, 7))
+    one, same, other = (invariance_test(stack, Symmetry.INDEPENDENT, 49, seed) for seed in (0, 0, 1))
+    assert one == same
+    assert one.p != other.p
+    with pytest.raises(ValueError, match="3 x 7: only square ones permute simultaneously"):
+        invariance_test(stack, Symmetry.SIMULTANEOUS)
+
+
+def test_an_ensemble_of_identical_rows_is_as_even_as_its_permutations():
+    stack = np.random.default_rng(0).standard_normal((20, 1, 4)) + np.zeros((4, 4))
+    assert invariance_test(stack, Symmetry.ROWS, 19).p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("stack", "message"),
+    [
+        (np.full((5, 4, 4), np.nan), "not finite"),
+        (np.full((5, 4, 4), 0.1), "all entries are equal"),
+        (np.random.default_rng(0).standard_normal((1, 4, 4)), "1 members"),
+    ],
+)
+def test_ensembles_that_cannot_be_tested_have_a_status_and_no_number(stack, message):
+    result = invariance_test(stack, Symmetry.ROWS)
+    assert message in result.status
+    assert np.isnan(result.p)
+
+
+def test_a_large_common_mean_changes_nothing():
+    stack = np.random.default_rng(0).standard_normal((50, 4, 4))
+    plain, shifted = (invariance_test(s, Symmetry.ROWS, 19) for s in (stack, stack + 1000))
+    np.testing.assert_allclose(shifted[:3], plain[:3], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("p", "identities", "expected"),
+    [
+        ((0.3, 0.3, 0.3, 0.3), 0.3, Symmetry.INDEPENDENT),
+        ((0.3, 0.3, 0.3, 0.3), 0.02, Symmetry.SIMULTANEOUS),
+        ((0.01, 0.3, 0.01, 0.01), 0.3, Symmetry.SIMULTANEOUS),
+        ((0.01, 0.01, 0.3, 0.01), 0.3, Symmetry.COLUMNS),
+        ((0.01, 0.01, 0.01, 0.3), 0.3, Symmetry.ROWS),
+        ((0.01, 0.01, 0.01, 0.01), 0.3, None),
+        ((np.nan, np.nan, np.nan, np.nan), np.nan, None),
+    ],
+)
+def test_the_largest_symmetry_that_is_not_rejected_is_accepted(p, identities, expected):
+    assert accepted_symmetry(dict(zip(Symmetry, p, strict=True)), identities) is expected
+
+
+def test_symmetries_that_were_not_tested_are_not_accepted():
+    assert accepted_symmetry({Symmetry.ROWS: 0.5}, 0.9) is Symmetry.ROWS
