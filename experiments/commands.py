@@ -34,6 +34,8 @@ def override(config: RunConfig, options: Namespace) -> RunConfig:
         UserError: a setting is out of its range.
     """
     given = {name: value for name, value in vars(options).items() if value is not None}
+    if "hidden" in given:
+        given["hidden"] = tuple(given["hidden"])
     try:
         train = replace(config.train, **{f.name: given[f.name] for f in fields(TrainConfig) if f.name in given})
         rest = {f.name: given[f.name] for f in fields(RunConfig) if f.name in given}

@@ -47,8 +47,7 @@ def read_stack(path: Path, key: str | None = None) -> Float[np.ndarray, "members
         UserError: the file is missing, damaged, holds several arrays and none is chosen, or holds another shape.
     """
     try:
-        loaded = np.load(path, allow_pickle=False, mmap_mode="r")
-        array = _pick(path, loaded, key) if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+        array = _load(path, key)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; give a .npy or .npz file of matrices [members, D, D]") from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -63,6 +62,15 @@ def read_stack(path: Path, key: str | None = None) -> Float[np.ndarray, "members
     if array.dtype.kind not in "fiub":
         raise UserError(f"{path} holds entries of type {array.dtype}; real numbers are needed")
     return np.asarray(array, np.float64)
+
+
+def _load(path: Path, key: str | None) -> np.ndarray:
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return np.load(path, allow_pickle=False, mmap_mode="r")  # mapped: a header that lies allocates nothing
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as archive:
+            return _pick(path, archive, key)
 
 
 def _pick(path: Path, archive: np.lib.npyio.NpzFile, key: str | None) -> np.ndarray:
