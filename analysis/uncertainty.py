@@ -22,21 +22,21 @@ ROUNDING = 1e-12
 class Uncertainty(NamedTuple):
     """Standard errors over members, and tests of the theory; all NaN for a single member, which shows no error."""
 
-    parameters: Float[np.ndarray, "13"]
+    parameters: Float[np.ndarray, "*batch 13"]
     """Standard errors of the plug-in f1..f13."""
-    theory: Float[np.ndarray, "graphs"]
+    theory: Float[np.ndarray, "*batch graphs"]
     """Standard errors of the expectations at the plug-in parameters."""
-    difference: Float[np.ndarray, "graphs"]
+    difference: Float[np.ndarray, "*batch graphs"]
     """Joint standard errors of theory minus mean: both come from the same members, so their errors are correlated."""
-    deviation: Float[np.ndarray, "graphs"]
+    deviation: Float[np.ndarray, "*batch graphs"]
     """Standard errors of (theory - mean) / std, to first order."""
-    bias: Float[np.ndarray, "graphs"]
+    bias: Float[np.ndarray, "*batch graphs"]
     """Bias of order 1/N of the theory, a nonlinear function of the fit; subtract it for a nearly unbiased theory."""
-    z: Float[np.ndarray, "graphs"]
+    z: Float[np.ndarray, "*batch graphs"]
     """(theory - mean) / difference, with its sign; 0 where both vanish, NaN where only `difference` does."""
-    p: Float[np.ndarray, "graphs"]
+    p: Float[np.ndarray, "*batch graphs"]
     """Two-sided p-values of z from the normal distribution."""
-    w2: float
+    w2: Float[np.ndarray, "*batch"]
     """Standard error of the 2-Wasserstein distance (not squared) to the reference."""
 
 
@@ -57,10 +57,16 @@ def uncertainty(
         dim: D.
         reference: the model that distances are taken to; None for the nearest i.i.d. model of every replicate.
         resampling: replicates of these N members, from `bootstrap` or `jackknife`.
+
+    Raises:
+        ValueError: if the resampling is of another number of members.
     """
+    members = resampling.weights.shape[1]
+    if members != len(invariants):
+        raise ValueError(f"resampling of {members} members for {len(invariants)}: make one for as many as there are")
     mean, std = np.mean(invariants, axis=0), np.std(invariants, axis=0)
-    means, spreads = _replicate_moments(invariants, resampling)
-    fitted, replicates = parameters_from_moments(block_moments, dim), _replicate_parameters(block_moments, resampling)
+    fitted = parameters_from_moments(block_moments, dim)
+    means, spreads, replicates = _replicates(invariants, block_moments, resampling.weights)
     theory, theories = expectations(fitted, graphs, dim), expectations(replicates, graphs, dim)
     difference, differences = theory - mean, theories - means
     scale = ROUNDING * (np.abs(theory) + np.abs(mean) + std)
@@ -75,32 +81,39 @@ def uncertainty(
         bias=resampling.bias(differences, difference),
         z=z,
         p=erfc(np.abs(z) / np.sqrt(2)),
-        w2=float(resampling.error(distance_to(reference, replicates, dim))),
+        w2=resampling.error(distance_to(reference, replicates, dim)),
     )
 
 
-def _replicate_moments(
-    values: Float[np.ndarray, "N features"], resampling: Resampling
-) -> tuple[Float[np.ndarray, "replicates features"], Float[np.ndarray, "replicates features"]]:
-    """Means and population standard deviations over the members of every replicate."""
-    mean = np.mean(values, axis=0)
-    centred = values - mean
-    shift, square = np.split(resampling.weights @ np.concatenate([centred, centred**2], axis=1), 2, axis=1)
-    return mean + shift, np.sqrt(np.maximum(square - shift**2, 0))
+class _Replicates(NamedTuple):
+    """Statistics of the members of every replicate."""
+
+    means: Float[np.ndarray, "replicates graphs"]
+    spreads: Float[np.ndarray, "replicates graphs"]
+    """Population standard deviations."""
+    parameters: Float[np.ndarray, "replicates 13"]
+    """Plug-in f1..f13: f3..f5 = <x x^T> - <x> <x>^T, with x centred on the mean over all members."""
 
 
-def _replicate_parameters(
-    block_moments: Float[np.ndarray, "N 10"], resampling: Resampling
-) -> Float[np.ndarray, "replicates 13"]:
-    """Plug-in f1..f13 of every replicate: with x centred, f3..f5 = <x x^T> - <x> <x>^T."""
-    mean = np.mean(block_moments, axis=0)
-    centred = block_moments - mean
-    x = centred[:, :2]
-    products = pack_symmetric(x[:, :, None] * x[:, None, :])
-    means = resampling.weights @ np.concatenate([centred, products], axis=1)
-    shift = means[:, :2]
-    covariance = means[:, 10:] - pack_symmetric(shift[:, :, None] * shift[:, None, :])
-    return np.concatenate([mean[:2] + shift, covariance, mean[2:] + means[:, 2:10]], axis=1)
+def _replicates(
+    invariants: Float[np.ndarray, "N graphs"],
+    block_moments: Float[np.ndarray, "N 10"],
+    weights: Float[np.ndarray, "replicates N"],
+) -> _Replicates:
+    """All replicates at once, by one product of weights and centred features."""
+    mean, centre = np.mean(invariants, axis=0), np.mean(block_moments, axis=0)
+    values, blocks = invariants - mean, block_moments - centre
+    features = np.concatenate([blocks, _products(blocks[:, :2]), values, values**2], axis=1)
+    blocks, products, shifts, squares = np.split(weights @ features, [10, 13, 13 + len(mean)], axis=1)
+    covariance = products - _products(blocks[:, :2])
+    moments = centre + blocks
+    parameters = np.concatenate([moments[:, :2], covariance, moments[:, 2:]], axis=1)
+    return _Replicates(mean + shifts, np.sqrt(np.maximum(squares - shifts**2, 0)), parameters)
+
+
+def _products(x: Float[np.ndarray, "rows 2"]) -> Float[np.ndarray, "rows 3"]:
+    """x_1 x_1, x_1 x_2, x_2 x_2 of every row."""
+    return pack_symmetric(x[:, :, None] * x[:, None, :])
 
 
 def _rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:

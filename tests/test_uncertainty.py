@@ -165,7 +165,15 @@ def test_a_single_member_shows_no_error():
         assert all(np.all(np.isnan(value)) for value in assess(stack, resampling))
 
 
-def test_resampling_nobody_is_refused_in_one_line():
+@pytest.mark.parametrize("dim", [2, 3])
+def test_matrices_without_all_blocks_are_described_too(dim):
+    result = assess(np.random.default_rng(0).standard_normal((20, dim, dim)), bootstrap(20, 50), PAPER)
+    assert all(np.all(np.isfinite(value)) for value in result)
+
+
+def test_resampling_nobody_or_others_is_refused_in_one_line():
+    with pytest.raises(ValueError, match="resampling of 4 members for 5: make one for as many as there are"):
+        assess(np.zeros((5, 4, 4)), jackknife(4))
     with pytest.raises(ValueError, match="1000 bootstrap replicates of 0 members: give at least 2 of at least 1"):
         bootstrap(0)
     with pytest.raises(ValueError, match="1 bootstrap replicates of 5 members"):
