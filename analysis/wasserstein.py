@@ -37,7 +37,8 @@ def bures(a: Float[np.ndarray, "*#batch m m"], b: Float[np.ndarray, "*#batch m m
 
     Source: Bhatia, Jain and Lim, arXiv:1712.01504, theorem 1.
     """
-    return np.asarray(np.sum((symmetric_root(a) - aligned_root(b, symmetric_root(a))) ** 2, axis=(-2, -1)))
+    root = symmetric_root(a)
+    return np.asarray(np.sum((root - aligned_root(b, root)) ** 2, axis=(-2, -1)))
 
 
 def aligned_root(
