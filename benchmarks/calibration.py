@@ -70,7 +70,8 @@ def show_truth(model: PIGMM, reference: PIGMM, draw: Draw, options: argparse.Nam
         show(f"f{k + 1}", hits, 0.95)
     truth, theory = expectation(model, GRAPHS), expectations(runs.parameters, GRAPHS, options.dim)
     for k, name in enumerate(NAMES[13:]):
-        show(f"theory of {name}", np.abs(theory[:, k] - truth[k]) < 1.96 * runs.errors.theory[:, k], 0.95)
+        hits = np.abs(theory[:, k] - truth[k]) < 1.96 * runs.errors.theory[:, k]
+        show(f"theory of {name}", hits, 0.95)
     distance = distance_to(reference, runs.parameters, options.dim)
     error = np.abs(distance - wasserstein(model, reference))
     show("W2 to a distant model", np.asarray(error < 1.96 * runs.errors.w2), 0.95)
@@ -78,7 +79,7 @@ def show_truth(model: PIGMM, reference: PIGMM, draw: Draw, options: argparse.Nam
     for k, name in enumerate(NAMES[13:]):
         show(f"z of {name}", runs.errors.p[:, k] < 0.05, 0.05)
     naive = np.abs(runs.errors.z * runs.errors.difference / runs.mean_se) > 1.96
-    show("naive z of any of the 39", naive.any(axis=1))
+    show("naive z of any of the 39", np.any(naive, axis=1))
     show("z of any of the 39", np.any(runs.errors.p < 0.05, axis=1))
     any_found = np.array([np.any(benjamini_hochberg(p) < 0.05) for p in runs.errors.p])
     show("any of the 39 after Benjamini-Hochberg", any_found)
