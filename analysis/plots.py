@@ -198,7 +198,10 @@ def draw(trajectories: Trajectories, name: str) -> Figure:
     if name not in FIGURES:
         raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(FIGURES)}")
     with matplotlib.rc_context(STYLE):
-        return FIGURES[name].draw(Figure(layout="constrained"), trajectories)
+        figure = FIGURES[name].draw(Figure(layout="constrained"), trajectories)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once and for all: otherwise every format does it anew, slowly
+        return figure
 
 
 def render(figure: Figure, format: str) -> bytes:

@@ -15,8 +15,10 @@ def write_outputs(folder: RunFolder, fitted: Trajectories, config: dict[str, Any
     folder.write_json("fit.json", [to_json_entry(fitted, e, layer) for e in range(epochs) for layer in range(layers)])
     for name, table in tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(fitted).csv())
+    pictures = {}
     for name in plots.available(fitted):
         figure = plots.draw(fitted, name)
-        for form in ("pdf", "png"):
-            folder.write_bytes(f"figures/{name}.{form}", plots.render(figure, form))
-    return folder.write_text("report.html", render(fitted, config, provenance))
+        pictures[name] = plots.render(figure, "png")
+        folder.write_bytes(f"figures/{name}.png", pictures[name])
+        folder.write_bytes(f"figures/{name}.pdf", plots.render(figure, "pdf"))
+    return folder.write_text("report.html", render(fitted, config, provenance, pictures))

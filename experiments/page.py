@@ -68,10 +68,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def figure(svg: bytes, alt: str, caption: str, links: str = "") -> str:
+def figure(png: bytes, alt: str, caption: str, links: str = "") -> str:
     """A picture inside the page, its text for those who do not see it, and its caption."""
-    source = base64.b64encode(svg).decode("ascii")
-    image = f'<img src="data:image/svg+xml;base64,{source}" alt="{escape(alt)}">'
+    source = base64.b64encode(png).decode("ascii")
+    image = f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}">'
     return f'<figure>{image}<figcaption>{escape(caption)} <span class="links">{links}</span></figcaption></figure>'
 
 

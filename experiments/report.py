@@ -22,10 +22,15 @@ SOURCES = {
 """The file and field each kind of number comes from, and its table."""
 
 
-def render(trajectories: Trajectories, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
+def render(
+    trajectories: Trajectories,
+    config: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+) -> str:
     """The report as self-contained HTML: no script, no network, every text escaped.
 
-    `config` and `provenance` may be nested; all of their entries are listed. Links lead to the files of the run folder
+    `config` and `provenance` may be nested; all of their entries are listed. `pictures` are the figures as PNG. Links lead to the files of the run folder
     in which the page is meant to lie.
     """
     t = trajectories
@@ -36,7 +41,7 @@ def render(trajectories: Trajectories, config: Mapping[str, Any], provenance: Ma
         page.paragraph(_what_was_run(t, settings)),
         page.tiles(_headline(t)),
         page.section("Key numbers", *_key_numbers(t)),
-        page.section("Figures", *(_figure(t, name) for name in plots.available(t))),
+        page.section("Figures", *(_figure(name, png) for name, png in pictures.items())),
         page.section("Tables", *(_table(name, make(t)) for name, make in tables.TABLES.items())),
         page.section("Provenance", *_provenance(config, provenance)),
     )
@@ -99,10 +104,10 @@ def _largest_deviations(t: Trajectories, e: int) -> Iterator[str]:
         yield f"{page.number(float(deviation[largest]))}\u00a0({t.names[HIGH][largest]})" if known.any() else "–"
 
 
-def _figure(t: Trajectories, name: str) -> str:
+def _figure(name: str, png: bytes) -> str:
     caption = plots.FIGURES[name].caption
     links = ", ".join(page.link(f"figures/{name}.{kind}", kind) for kind in ("pdf", "png"))
-    return page.figure(plots.render(plots.draw(t, name), "svg"), f"Figure {name}: {caption}", caption, links)
+    return page.figure(png, f"Figure {name}: {caption}", caption, links)
 
 
 def _table(name: str, table: tables.Table) -> str:

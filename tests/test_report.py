@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from analysis.plots import FIGURES
+from analysis.plots import FIGURES, available
 from analysis.tables import TABLES
 from experiments import page
 from experiments.report import render
@@ -13,6 +13,11 @@ from tests.synthetic import synthetic, with_diverged_members
 
 CONFIG = {"dataset": "mnist", "train": {"init": "uniform", "weight_decay": 0.01, "members": 30}}
 PROVENANCE = {"git": {"commit": "0123abc"}, "seconds": 12.5}
+
+
+def report(trajectories, config, provenance) -> str:
+    pictures = {name: b"a picture" for name in available(trajectories)}
+    return render(trajectories, config, provenance, pictures)
 
 
 class Outline(HTMLParser):
@@ -51,7 +56,7 @@ def run():
 
 @pytest.fixture(scope="module")
 def outline(run):
-    return Outline(render(run, CONFIG, PROVENANCE))
+    return Outline(report(run, CONFIG, PROVENANCE))
 
 
 def test_it_says_what_was_run(outline):
@@ -86,7 +91,7 @@ def test_it_is_well_formed_and_described(outline):
 
 
 def test_it_loads_nothing_and_links_only_to_files_of_the_run_folder(outline):
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in outline.attributes("img", "src"))
+    assert all(source.startswith("data:image/png;base64,") for source in outline.attributes("img", "src"))
     expected = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")}
     expected |= {f"tables/{name}.csv" for name in TABLES}
     assert set(outline.attributes("a", "href")) == expected
@@ -101,7 +106,7 @@ def test_it_lists_configuration_provenance_and_sources(outline):
 def test_hostile_text_is_shown_and_never_interpreted():
     hostile = "<script>alert('x')</script>\"onload=\"&amp;"
     t = synthetic(epochs=2, layers=1, members=4)._replace(status=((hostile,), ("ok",)))
-    html = render(t, {"dataset": hostile, hostile: hostile}, {hostile: {hostile: hostile}})
+    html = report(t, {"dataset": hostile, hostile: hostile}, {hostile: {hostile: hostile}})
     outline = Outline(html)
     assert "<script" not in html
     assert f"trained on {hostile}" in outline.text
@@ -112,7 +117,7 @@ def test_hostile_text_is_shown_and_never_interpreted():
 def test_a_remark_of_a_fit_is_counted_per_layer():
     t = synthetic(epochs=3, layers=2, members=4)
     singular = t._replace(status=(("ok", "V_0 is singular: use 3 members"),) * 2 + t.status[2:])
-    text = Outline(render(singular, CONFIG, PROVENANCE)).text
+    text = Outline(report(singular, CONFIG, PROVENANCE)).text
     assert "L2\n2 of 3 epochs\nV_0 is singular: use 3 members" in text
 
 
@@ -121,7 +126,7 @@ def test_it_shows_what_there_is_of_a_run_without_training_or_later_statistics(sh
     t = synthetic(*shape, complete=False)
     nothing = np.full_like(t.test_accuracy, np.nan)
     t = t._replace(test_accuracy=nothing, test_loss=nothing, train_loss=nothing)
-    outline = Outline(render(t, {}, {}))
+    outline = Outline(report(t, {}, {}))
     assert outline.text.startswith("Weight matrices of an ensemble\n")
     assert "nan" not in outline.text.split()
     assert "accuracy" not in outline.text.split("Key numbers")[0]
