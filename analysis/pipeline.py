@@ -6,12 +6,20 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from analysis.entry_law import EntryLaw
-from analysis.fitting import fit_moments
+from analysis.false_discovery import benjamini_hochberg
+from analysis.family import fit_family
+from analysis.fitting import OK, fit_moments
 from analysis.initialisation import iid_invariants, iid_model
 from analysis.moments import deviation, moments
+from analysis.nesting import accepted, nested_tests
+from analysis.normality import normality_test
+from analysis.null_distance import distance_to, nearest_iid, null_distance
 from analysis.pigmm import PIGMM
-from analysis.trajectories import HIGH, LOW, MODELS, Trajectories
-from analysis.wasserstein import wasserstein
+from analysis.resampling import bootstrap
+from analysis.symmetry import identity_test
+from analysis.trajectories import HIGH, LOW, REPLICATES, SEED, Trajectories
+from analysis.uncertainty import uncertainty
+from analysis.wasserstein import wasserstein_squared_parts
 from analysis.wick import expectation
 from invariants import NAMES, PAPER, latex
 
@@ -31,7 +39,7 @@ class Recording(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Statistics of one layer at one epoch; the fields are those of `Trajectories`."""
+    """Statistics of one layer at one epoch; the fields are those of `Trajectories`, `p` that from which q is made."""
 
     excluded: int
     status: str
@@ -40,14 +48,27 @@ class Cell(NamedTuple):
     se: Float[np.ndarray, "52"]
     parameters: Float[np.ndarray, "13"]
     parameters_se: Float[np.ndarray, "13"]
+    unbiased: Float[np.ndarray, "13"]
     theory: Float[np.ndarray, "39"]
+    theory_se: Float[np.ndarray, "39"]
     deviation: Float[np.ndarray, "39"]
+    deviation_se: Float[np.ndarray, "39"]
     z: Float[np.ndarray, "39"]
-    q: Float[np.ndarray, "39"]
+    p: Float[np.ndarray, "39"]
     w2: float
     w2_se: float
     w2_null: float
+    w2_null_upper: float
+    w2_squared_parts: Float[np.ndarray, "5"]
     loglik: Float[np.ndarray, "models"]
+    aic: Float[np.ndarray, "models"]
+    bic: Float[np.ndarray, "models"]
+    held_out: Float[np.ndarray, "models"]
+    accepted: str
+    identities_p: float
+    identities_effect: float
+    normality_p: float
+    normality_effect: float
 
 
 def included(recording: Recording) -> Bool[np.ndarray, "N E L"]:
@@ -61,7 +82,8 @@ def trajectories(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> Tra
 
     Args:
         recording: what was recorded.
-        laws: law of the initial entries of each layer; None where it is unknown, see `reference_model`.
+        laws: law of the initial entries of each layer; None where it is unknown, and distances are then taken to the
+            i.i.d. Gaussian nearest to each fit.
 
     Raises:
         ValueError: at some epoch and layer no member is finite.
@@ -81,11 +103,8 @@ def trajectories(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> Tra
         ]
         for e in range(epochs)
     ]
-    stacked = {
-        name: np.array([[getattr(cell, name) for cell in row] for row in cells])
-        for name in Cell._fields
-        if name != "status"
-    }
+    stacked = {name: np.array([[getattr(cell, name) for cell in row] for row in cells]) for name in Cell._fields}
+    p, status, accepted_models = stacked.pop("p"), stacked.pop("status"), stacked.pop("accepted")
     initial = np.array([_initial(law, dim, members) for law, dim in zip(laws, recording.dims, strict=True)])
     return Trajectories(
         epochs=recording.epochs,
@@ -94,14 +113,16 @@ def trajectories(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> Tra
         names=NAMES,
         labels=tuple(latex(graph) for graph in PAPER),
         members=np.full((epochs, layers), members),
-        status=tuple(tuple(cell.status for cell in row) for row in cells),
+        status=tuple(map(tuple, status.tolist())),
+        accepted=tuple(map(tuple, accepted_models.tolist())),
+        q=benjamini_hochberg(p),
         expected_initial=initial[:, 0],
         se_initial=initial[:, 1],
         train_loss=recording.train_loss,
         test_loss=recording.test_loss,
         test_accuracy=recording.test_accuracy,
         finite=recording.finite,
-        **stacked,
+        **stacked,  # pyright: ignore[reportArgumentType]
     )
 
 
@@ -117,50 +138,59 @@ def describe(
     Raises:
         ValueError: there is no member.
     """
-    observed = moments(invariants)
-    fitted = fit_moments(block_moments, dim)
+    observed, fitted = moments(invariants), fit_moments(block_moments, dim)
+    f, members = fitted.model.parameters, len(invariants)
     theory = expectation(fitted.model, PAPER[HIGH])
-    unknown = np.full(theory.shape, np.nan)
-    exclusion = f"{excluded} members excluded as not finite, at this or an earlier epoch; " if excluded else ""
+    reference = initial_model(law, dim)
+    errors = uncertainty(
+        invariants[:, HIGH], block_moments, PAPER[HIGH], dim, reference, bootstrap(members, REPLICATES, SEED)
+    )
+    target = nearest_iid(f, dim) if reference is None else reference.parameters
+    null = null_distance(law or EntryLaw.gaussian(float(target[12]) ** 0.5), dim, members, nearest=law is None)
+    family = fit_family(block_moments, dim)
+    identities, normality = identity_test(block_moments, dim), normality_test(block_moments, dim)
     return Cell(
         excluded=excluded,
-        status=(exclusion + fitted.status) if fitted.status != "ok" or not exclusion else exclusion + "otherwise ok",
+        status=_status(fitted.status, excluded),
         mean=observed.mean,
         std=observed.std,
         se=observed.se,
-        parameters=fitted.model.parameters,
-        parameters_se=parameter_errors(block_moments),
+        parameters=f,
+        parameters_se=errors.parameters,
+        unbiased=np.full(13, np.nan) if fitted.unbiased is None else fitted.unbiased,
         theory=theory,
+        theory_se=errors.theory,
         deviation=deviation(theory, observed.mean[HIGH], observed.std[HIGH]),
-        z=unknown,
-        q=unknown,
-        w2=wasserstein(fitted.model, reference_model(law, fitted.model)),
-        w2_se=np.nan,
-        w2_null=np.nan,
-        loglik=np.full(len(MODELS), np.nan),
+        deviation_se=errors.deviation,
+        z=np.abs(errors.z),
+        p=errors.p,
+        w2=float(distance_to(reference, f, dim)),
+        w2_se=float(errors.w2),
+        w2_null=null.mean,
+        w2_null_upper=null.upper,
+        w2_squared_parts=np.array(wasserstein_squared_parts(f, target, dim)),
+        loglik=family.loglik,
+        aic=family.aic,
+        bic=family.bic,
+        held_out=family.held_out,
+        accepted=str(accepted(nested_tests(block_moments, family, dim), dim)),
+        identities_p=float(identities.p),
+        identities_effect=float(identities.effect),
+        normality_p=float(normality.p),
+        normality_effect=float(normality.effect),
     )
 
 
-def parameter_errors(block_moments: Float[np.ndarray, "N 10"]) -> Float[np.ndarray, "13"]:
-    """Standard errors of f1..f13 over members, by the delta method.
-
-    f1, f2, f6..f13 are means over members; f3..f5 respond to a member by (x_a - <x_a>)(x_b - <x_b>) to first order.
-    """
-    x = block_moments[:, :2] - block_moments[:, :2].mean(axis=0)
-    squares = np.stack([x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 1] ** 2], axis=1)
-    return moments(np.concatenate([block_moments[:, :2], squares, block_moments[:, 2:]], axis=1)).se
+def initial_model(law: EntryLaw | None, dim: int) -> PIGMM | None:
+    """The i.i.d. Gaussian with mean and variance of the initial entries; None where their law is unknown."""
+    return None if law is None else iid_model(float(law.cumulant(1)), float(law.cumulant(2)) ** 0.5, dim)
 
 
-def reference_model(law: EntryLaw | None, model: PIGMM) -> PIGMM:
-    """The i.i.d. Gaussian that distances are taken to.
-
-    It has the mean and variance of the initial entries where their law is known, and otherwise those that are most
-    likely for the fitted model: mean f1/D, variance (E|M|^2 - f1^2)/D^2.
-    """
-    if law is not None:
-        return iid_model(float(law.cumulant(1)), float(law.cumulant(2)) ** 0.5, model.dim)
-    square = model.mean[1] ** 2 + sum(b.multiplicity * np.trace(b.covariance) for b in model.blocks)
-    return iid_model(model.mean[0] / model.dim, float(np.sqrt(square)) / model.dim, model.dim)
+def _status(fit_status: str, excluded: int) -> str:
+    if not excluded:
+        return fit_status
+    rest = "" if fit_status == OK else f"; {fit_status}"
+    return f"{excluded} members excluded as not finite, at this or an earlier epoch{rest}"
 
 
 def _initial(law: EntryLaw | None, dim: int, members: int) -> Float[np.ndarray, "2 13"]:

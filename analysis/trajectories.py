@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from analysis.family import MODELS, parameter_counts
+
 SCHEMA = 1
 LOW = slice(0, 13)
 """Linear and quadratic invariants, I1..I13, which the model is fitted to."""
@@ -18,8 +20,10 @@ FAMILIES = {
 }
 """The families of the 39 predicted invariants, as positions within I14..I52."""
 PARAMETERS = tuple(f"f{k}" for k in range(1, 14))
-MODELS = {"iid": 2, "bipartite": 5, "pigmm": 13}
-"""The models compared by likelihood and their numbers of parameters."""
+PARTS = ("mean", "V_0", "V_H", "V_2", "V_3")
+"""The parts of a squared distance."""
+REPLICATES, SEED = 1000, 0
+"""The bootstrap over members behind every standard error."""
 
 
 class Trajectories(NamedTuple):
@@ -30,8 +34,12 @@ class Trajectories(NamedTuple):
     are exact, for independent entries at initialisation. `parameters` are f1..f13, means in units of the weights,
     covariances in units squared. `deviation` is |theory - mean| / std, `z` the difference over its joint standard
     error, `q` the p-value adjusted for the false-discovery rate. `w2` is the 2-Wasserstein distance (not squared) of
-    the fitted model to the initial i.i.d. Gaussian, `w2_null` what the same number of members would show without any
-    change. `loglik` is the maximum log-likelihood of each of `MODELS`. `status` is "ok" or cause and remedy of a fit.
+    the fitted model to the initial i.i.d. Gaussian, `w2_null` the mean and `w2_null_upper` the 95 % quantile of what
+    the same number of members would show without any change, `w2_squared_parts` its square split over mean, V_0, V_H,
+    V_2, V_3. `loglik` to `held_out` compare the models of the family, `accepted` names the smallest that the Wald tests
+    accept. `identities_*` test the eight identities of independent row and column permutations, `normality_*` the
+    Gaussian law. `status` is "ok" or cause and remedy of a fit. `published` marks numbers made as the
+    paper's scripts do.
     """
 
     epochs: Int[np.ndarray, "E"]
@@ -49,18 +57,32 @@ class Trajectories(NamedTuple):
     se_initial: Float[np.ndarray, "L 13"]
     parameters: Float[np.ndarray, "E L 13"]
     parameters_se: Float[np.ndarray, "E L 13"]
+    unbiased: Float[np.ndarray, "E L 13"]
     theory: Float[np.ndarray, "E L 39"]
+    theory_se: Float[np.ndarray, "E L 39"]
     deviation: Float[np.ndarray, "E L 39"]
+    deviation_se: Float[np.ndarray, "E L 39"]
     z: Float[np.ndarray, "E L 39"]
     q: Float[np.ndarray, "E L 39"]
     w2: Float[np.ndarray, "E L"]
     w2_se: Float[np.ndarray, "E L"]
     w2_null: Float[np.ndarray, "E L"]
+    w2_null_upper: Float[np.ndarray, "E L"]
+    w2_squared_parts: Float[np.ndarray, "E L 5"]
     loglik: Float[np.ndarray, "E L models"]
+    aic: Float[np.ndarray, "E L models"]
+    bic: Float[np.ndarray, "E L models"]
+    held_out: Float[np.ndarray, "E L models"]
+    accepted: tuple[tuple[str, ...], ...]
+    identities_p: Float[np.ndarray, "E L"]
+    identities_effect: Float[np.ndarray, "E L"]
+    normality_p: Float[np.ndarray, "E L"]
+    normality_effect: Float[np.ndarray, "E L"]
     train_loss: Float[np.ndarray, "members E"]
     test_loss: Float[np.ndarray, "members E"]
     test_accuracy: Float[np.ndarray, "members E"]
     finite: Bool[np.ndarray, "members E"]
+    published: bool = False
 
 
 def initial_deviation(trajectories: Trajectories) -> Float[np.ndarray, "E L 13"]:
@@ -116,12 +138,8 @@ def member_quantiles(trajectories: Trajectories, values: Float[np.ndarray, "memb
 
 
 def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
-    """One entry of `fit.json`, for one epoch and layer by position; NaN becomes null.
-
-    aic = 2 k - 2 log L and bic = k log N - 2 log L for a model of k parameters and N members used.
-    """
+    """One entry of `fit.json`, for one epoch and layer by position; NaN becomes null."""
     t, at = trajectories, (epoch, layer)
-    used = max(members_used(t)[at], 1)
     return {
         "schema": SCHEMA,
         "epoch": int(t.epochs[epoch]),
@@ -130,13 +148,44 @@ def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
         "members": int(t.members[at]),
         "excluded": int(t.excluded[at]),
         "invariants": _by_name(t.names, mean=t.mean[at], std=t.std[at], se=t.se[at]),
-        "parameters": _by_name(PARAMETERS, value=t.parameters[at], se=t.parameters_se[at]),
-        "theory": _by_name(t.names[HIGH], value=t.theory[at], deviation=t.deviation[at], z=t.z[at], q=t.q[at]),
+        "parameters": _by_name(PARAMETERS, value=t.parameters[at], se=t.parameters_se[at], unbiased=t.unbiased[at]),
+        "theory": _by_name(
+            t.names[HIGH],
+            value=t.theory[at],
+            se=t.theory_se[at],
+            deviation=t.deviation[at],
+            deviation_se=t.deviation_se[at],
+            z=t.z[at],
+            q=t.q[at],
+        ),
         "models": {
-            name: {"parameters": k} | _numbers(loglik=log, aic=2 * k - 2 * log, bic=k * np.log(used) - 2 * log)
-            for (name, k), log in zip(MODELS.items(), t.loglik[at], strict=True)
+            name: {"parameters": int(count)} | _numbers(loglik=loglik, aic=aic, bic=bic, held_out=held_out)
+            for name, count, loglik, aic, bic, held_out in zip(
+                MODELS,
+                parameter_counts(int(t.dims[layer])),
+                t.loglik[at],
+                t.aic[at],
+                t.bic[at],
+                t.held_out[at],
+                strict=True,
+            )
         },
-        "wasserstein": {"to_iid": _numbers(w2=t.w2[at], w2_squared=t.w2[at] ** 2, se=t.w2_se[at], null=t.w2_null[at])},
+        "accepted": t.accepted[epoch][layer],
+        "tests": {
+            "identities": _numbers(p=t.identities_p[at], effect=t.identities_effect[at]),
+            "normality": _numbers(p=t.normality_p[at], effect=t.normality_effect[at]),
+        },
+        "wasserstein": {
+            "to_iid": _numbers(
+                w2=t.w2[at],
+                w2_squared=t.w2[at] ** 2,
+                se=t.w2_se[at],
+                null=t.w2_null[at],
+                null_upper=t.w2_null_upper[at],
+            ),
+            "squared_parts": _numbers(**dict(zip(PARTS, t.w2_squared_parts[at], strict=True))),
+        },
+        "bootstrap": {"replicates": REPLICATES, "seed": SEED},
         "status": t.status[epoch][layer],
     }
 

@@ -1,7 +1,7 @@
 """The report of a run: one static page that says what was run, what came out, and where each number is from."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,13 @@ def render(
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
     pictures: Mapping[str, bytes],
+    sections: Sequence[str] = (),
 ) -> str:
     """The report as self-contained HTML: no script, no network, every text escaped.
 
-    `config` and `provenance` may be nested; all of their entries are listed. `pictures` are the figures as PNG. Links lead to the files of the run folder
-    in which the page is meant to lie.
+    `config` and `provenance` may be nested; all of their entries are listed. `pictures` are the figures as PNG,
+    `sections` further parts of the page, already HTML. Links lead to the files of the run folder in which the page is
+    meant to lie.
     """
     t = trajectories
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
@@ -42,6 +44,7 @@ def render(
         page.tiles(_headline(t)),
         page.section("Key numbers", *_key_numbers(t)),
         page.section("Figures", *(_figure(name, png) for name, png in pictures.items())),
+        *sections,
         page.section("Tables", *(_table(name, make(t)) for name, make in tables.TABLES.items())),
         page.section("Provenance", *_provenance(config, provenance)),
     )

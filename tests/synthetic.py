@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analysis.family import MODELS
 from analysis.trajectories import Trajectories
 from invariants import NAMES, PAPER, latex
 
@@ -25,6 +26,7 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
     w2 = np.sqrt(0.02**2 + (growth[..., 0] * 0.9) ** 2)
     accuracy = 0.1 + 0.83 * (1 - np.exp(-np.arange(E) / 2)) + 0.01 * rng.normal(size=(members, E))
     loss = 2.3 * np.exp(-np.arange(E) / 8) + 0.2 + 0.02 * rng.normal(size=(members, E))
+    loglik = -100.0 * rng.random((E, L, len(MODELS))) * missing
     return Trajectories(
         epochs=np.arange(E),
         layers=tuple(f"L{i + 1}" for i in range(L)),
@@ -41,14 +43,27 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
         se_initial=np.full((L, 13), noise),
         parameters=parameters,
         parameters_se=np.full((E, L, 13), 0.1 * noise) * missing,
+        unbiased=parameters,
         theory=theory,
+        theory_se=std[..., 13:] * noise * missing,
         deviation=deviation,
+        deviation_se=np.full((E, L, 39), noise) * missing,
         z=deviation / noise * missing,
         q=np.exp(-deviation / noise) * missing,
         w2=w2,
         w2_se=np.full((E, L), 0.01) * missing,
         w2_null=np.full((E, L), 0.03) * missing,
-        loglik=-100.0 * rng.random((E, L, 3)) * missing,
+        w2_null_upper=np.full((E, L), 0.04) * missing,
+        w2_squared_parts=w2[..., None] ** 2 * np.array([0.1, 0.1, 0.3, 0.2, 0.3]),
+        loglik=loglik,
+        aic=26 - 2 * loglik,
+        bic=13 * np.log(members) - 2 * loglik,
+        held_out=loglik - 20,
+        accepted=(("bipartite",) * L,) * E,
+        identities_p=rng.random((E, L)) * missing,
+        identities_effect=np.full((E, L), 0.1) * missing,
+        normality_p=rng.random((E, L)) * missing,
+        normality_effect=np.full((E, L), 0.2) * missing,
         train_loss=loss,
         test_loss=loss + 0.05,
         test_accuracy=accuracy,

@@ -16,7 +16,7 @@ PROVENANCE = {"git": {"commit": "0123abc"}, "seconds": 12.5}
 
 
 def report(trajectories, config, provenance) -> str:
-    pictures = {name: b"a picture" for name in available(trajectories)}
+    pictures = dict.fromkeys(available(trajectories), b"a picture")
     return render(trajectories, config, provenance, pictures)
 
 
