@@ -105,7 +105,8 @@ def wasserstein(figure: Figure, t: Trajectories) -> Figure:
     for line, null in zip(ax.get_lines(), t.w2_null.T, strict=True):
         if np.isfinite(null).any():
             ax.plot(t.epochs, null, color=line.get_color(), linestyle=":")
-    ax.set(xlabel="epoch", ylabel="$W_2$ to the initial Gaussian (weight units)")
+    distance = "squared $W_2$, as published" if t.published else "$W_2$ to the initial Gaussian (weight units)"
+    ax.set(xlabel="epoch", ylabel=distance)
     ax.set_ylim(bottom=0)
     _legend(ax)
     return figure
@@ -172,7 +173,7 @@ FIGURES = {
     "wasserstein": Plot(
         wasserstein,
         attrgetter("w2"),
-        "2-Wasserstein distance (not squared) of the fitted model from the initial i.i.d. Gaussian, with 95 % "
+        "2-Wasserstein distance of the fitted model from the initial i.i.d. Gaussian, with 95 % "
         "intervals; dotted, what as many unchanged members would show.",
     ),
     "parameters": Plot(

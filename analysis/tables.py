@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
-from analysis.trajectories import HIGH, PARAMETERS, Trajectories, finite_values
+from analysis.family import MODELS
+from analysis.geometry import path
+from analysis.trajectories import HIGH, PARAMETERS, PARTS, Trajectories, finite_values
 
 Row = tuple[str | int | float, ...]
 
@@ -61,17 +64,24 @@ def invariants(trajectories: Trajectories) -> Table:
 
 
 def wasserstein(trajectories: Trajectories) -> Table:
-    """The 2-Wasserstein distance to the initial i.i.d. Gaussian at every epoch and layer."""
+    """The 2-Wasserstein distance to the initial i.i.d. Gaussian at every epoch and layer, and its square by block."""
     t = trajectories
     rows = tuple(
-        (epoch, layer, float(t.w2[at]), float(t.w2_se[at]), float(t.w2_null[at]))
+        (
+            epoch,
+            layer,
+            *(float(value[at]) for value in (t.w2, t.w2_se, t.w2_null, t.w2_null_upper)),
+            *t.w2_squared_parts[at].tolist(),
+        )
         for at, epoch, layer in _cells(t, range(len(t.epochs)))
     )
     caption = (
         "The 2-Wasserstein distance (not squared) of the fitted model to the initial i.i.d. Gaussian, its standard "
-        "error, and null, the distance that as many members show without any change."
+        "error, mean and 95 % quantile of the distance that as many members show without any change, and the parts of "
+        "its square: mean and covariances on V_0, V_H, V_2, V_3."
     )
-    return Table(("epoch", "layer", "w2", "se", "null"), rows, caption)
+    header = ("epoch", "layer", "w2", "se", "null", "null_upper", *(f"squared_{part}" for part in PARTS))
+    return Table(header, rows, caption)
 
 
 def training(trajectories: Trajectories) -> Table:
@@ -94,13 +104,78 @@ def training(trajectories: Trajectories) -> Table:
     )
 
 
+def models(trajectories: Trajectories) -> Table:
+    """Which model of the family the data accept at every epoch and layer, with the tests and criteria behind it."""
+    t = trajectories
+    rows = tuple(
+        (
+            epoch,
+            layer,
+            t.accepted[at[0]][at[1]],
+            *(float(value[at]) for value in (t.identities_p, t.identities_effect, t.normality_p, t.normality_effect)),
+            *(MODELS[best] if best is not None else math.nan for best in _best(t, at)),
+            int(significant(t)[at]),
+            float(np.max(np.nan_to_num(t.deviation[at]))),
+        )
+        for at, epoch, layer in _cells(t, range(len(t.epochs)))
+    )
+    header = (
+        "epoch",
+        "layer",
+        "accepted",
+        "identities_p",
+        "identities_effect",
+        "normality_p",
+        "normality_effect",
+        "best_aic",
+        "best_bic",
+        "best_held_out",
+        "significant",
+        "largest_deviation",
+    )
+    caption = (
+        "The smallest model of the family that the Wald tests accept at 5 %; the eight identities of independent row "
+        "and column permutations, and the Gaussian law, each with p-value and effect size; the models that AIC, BIC "
+        "and the held-out likelihood prefer; how many of the 39 predicted invariants deviate at a false-discovery rate "
+        "of 5 % over all epochs and layers, and the largest deviation in standard deviations."
+    )
+    return Table(header, rows, caption)
+
+
+def geometry(trajectories: Trajectories) -> Table:
+    """How far the model of each layer travels over training, and how far it gets."""
+    t = trajectories
+    rows = []
+    for i, layer in enumerate(t.layers):
+        travelled = path(t.parameters[:, i], int(t.dims[i]))
+        rows.append((layer, float(travelled.length), float(travelled.net), *map(float, travelled.squared_net)))
+    caption = (
+        "Length of the path of fitted models from epoch to epoch in the 2-Wasserstein distance (noise of the fits "
+        "lengthens it), net displacement from first to last epoch, and the parts of its square."
+    )
+    return Table(("layer", "length", "net", *(f"squared_{part}" for part in PARTS)), tuple(rows), caption)
+
+
+def significant(trajectories: Trajectories) -> Int[np.ndarray, "E L"]:
+    """Number of the 39 predicted invariants that deviate at a false-discovery rate of 5 %."""
+    return np.sum(trajectories.q < 0.05, axis=-1)
+
+
 TABLES: dict[str, Callable[[Trajectories], Table]] = {
     "parameters": parameters,
     "invariants": invariants,
     "wasserstein": wasserstein,
+    "models": models,
+    "geometry": geometry,
     "training": training,
 }
 """The tables of a run folder by file name."""
+
+
+def _best(t: Trajectories, at: tuple[int, int]) -> Iterator[int | None]:
+    """Positions in `MODELS` preferred by AIC, BIC and held-out likelihood; None where none is available."""
+    for criterion in (-t.aic[at], -t.bic[at], t.held_out[at]):
+        yield int(np.nanargmax(criterion)) if np.isfinite(criterion).any() else None
 
 
 def _ends(t: Trajectories) -> list[int]:

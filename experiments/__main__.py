@@ -59,6 +59,12 @@ def build_parser() -> Parser:
         commands, "report", "redraw tables, figures and report of a run folder", "pigmm report runs/quickstart"
     )
     report.add_argument("folder", metavar="DIR", help="a run folder")
+    for command in (run, report):
+        command.add_argument(
+            "--as-published",
+            action="store_true",
+            help="deviations, error bars and distances as the paper's scripts make them; the report lists what differs",
+        )
 
     _add(commands, "presets", "list what can be run by name", "pigmm presets")
     return parser

@@ -24,7 +24,7 @@ def run(options: Namespace) -> int:
     if options.preset not in PRESETS:
         raise UserError(f"no preset is called {options.preset!r}; choose one of {', '.join(PRESETS)}")
     config = override(PRESETS[options.preset].config, options)
-    return _run(config, Path(options.out or f"runs/{options.preset}"), options.data_dir)
+    return _run(config, Path(options.out or f"runs/{options.preset}"), options.data_dir, options.as_published)
 
 
 def override(config: RunConfig, options: Namespace) -> RunConfig:
@@ -44,9 +44,9 @@ def override(config: RunConfig, options: Namespace) -> RunConfig:
         raise UserError(str(error)) from error
 
 
-def _run(config: RunConfig, path: Path, data_dir: str | None) -> int:
+def _run(config: RunConfig, path: Path, data_dir: str | None, published: bool = False) -> int:
     try:
-        print(stages.run(config, path, data_dir))
+        print(stages.run(config, path, data_dir, published))
     except DataError as error:
         raise UserError(str(error)) from error
     except Interrupted as stop:
@@ -65,7 +65,7 @@ def analyze(options: Namespace) -> int:
 def report(options: Namespace) -> int:
     """Redraw a run folder."""
     with RunFolder.existing(Path(options.folder)) as folder:
-        print(stages.report(folder))
+        print(stages.report(folder, options.as_published))
     return 0
 
 

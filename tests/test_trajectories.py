@@ -76,30 +76,44 @@ def test_json_entry_follows_the_contract():
     assert list(entry["invariants"]) == [f"I{i}" for i in range(1, 53)]
     assert list(entry["parameters"]) == [f"f{k}" for k in range(1, 14)]
     assert list(entry["theory"]) == [f"I{i}" for i in range(14, 53)]
-    assert list(entry["models"]) == ["iid", "bipartite", "pigmm"]
+    assert {"iid", "bipartite", "pigmm"} <= set(entry["models"])
     assert entry["invariants"]["I17"] == {"mean": t.mean[2, 1, 16], "std": t.std[2, 1, 16], "se": t.se[2, 1, 16]}
-    assert entry["parameters"]["f13"] == {"value": t.parameters[2, 1, 12], "se": t.parameters_se[2, 1, 12]}
+    f13 = {"value": t.parameters[2, 1, 12], "se": t.parameters_se[2, 1, 12], "unbiased": t.unbiased[2, 1, 12]}
+    assert entry["parameters"]["f13"] == f13
     k = 17 - 14
     assert entry["theory"]["I17"] == {
         "value": t.theory[2, 1, k],
+        "se": t.theory_se[2, 1, k],
         "deviation": t.deviation[2, 1, k],
+        "deviation_se": t.deviation_se[2, 1, k],
         "z": t.z[2, 1, k],
         "q": t.q[2, 1, k],
     }
     w2 = t.w2[2, 1]
-    assert entry["wasserstein"] == {"to_iid": {"w2": w2, "w2_squared": w2**2, "se": 0.01, "null": 0.03}}
-    likelihood = t.loglik[2, 1, 2]
+    to_iid = {"w2": w2, "w2_squared": w2**2, "se": 0.01, "null": 0.03, "null_upper": 0.04}
+    assert entry["wasserstein"]["to_iid"] == to_iid
+    assert sum(entry["wasserstein"]["squared_parts"].values()) == pytest.approx(w2**2)
+    likelihood = t.loglik[2, 1, -1]
     assert entry["models"]["pigmm"] == {
         "parameters": 13,
         "loglik": likelihood,
         "aic": pytest.approx(26 - 2 * likelihood),
         "bic": pytest.approx(13 * np.log(1000) - 2 * likelihood),
+        "held_out": likelihood - 20,
     }
+    assert entry["accepted"] == "bipartite"
+    assert entry["tests"]["identities"]["p"] == t.identities_p[2, 1]
 
 
 def test_json_entry_writes_null_for_what_is_not_available():
     entry = to_json_entry(synthetic(epochs=2, layers=1, complete=False), 1, 0)
     assert entry["theory"]["I14"]["z"] is None
     assert entry["parameters"]["f1"]["se"] is None
-    assert entry["models"]["pigmm"] == {"parameters": 13, "loglik": None, "aic": None, "bic": None}
+    assert entry["models"]["pigmm"] == {
+        "parameters": 13,
+        "loglik": None,
+        "aic": None,
+        "bic": None,
+        "held_out": None,
+    }
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
