@@ -8,8 +8,9 @@ from jaxtyping import Bool, Float, Int
 from analysis.entry_law import EntryLaw
 from analysis.false_discovery import benjamini_hochberg
 from analysis.family import fit_family
-from analysis.fitting import OK, fit_moments
+from analysis.fitting import fit_moments
 from analysis.initialisation import iid_invariants, iid_model
+from analysis.members import finite_so_far, status_with
 from analysis.moments import deviation, moments
 from analysis.nesting import accepted, nested_tests
 from analysis.normality import normality_test
@@ -73,8 +74,7 @@ class Cell(NamedTuple):
 
 def included(recording: Recording) -> Bool[np.ndarray, "N E L"]:
     """Which members enter the statistics: those finite, in weights and invariants, at this and all earlier epochs."""
-    values = np.isfinite(recording.invariants).all(axis=-1) & np.isfinite(recording.block_moments).all(axis=-1)
-    return np.logical_and.accumulate(values & recording.finite[:, :, None], axis=1)
+    return finite_so_far(recording.finite, recording.invariants, recording.block_moments)
 
 
 def trajectories(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> Trajectories:
@@ -151,7 +151,7 @@ def describe(
     identities, normality = identity_test(block_moments, dim), normality_test(block_moments, dim)
     return Cell(
         excluded=excluded,
-        status=_status(fitted.status, excluded),
+        status=status_with(fitted.status, excluded),
         mean=observed.mean,
         std=observed.std,
         se=observed.se,
@@ -184,13 +184,6 @@ def describe(
 def initial_model(law: EntryLaw | None, dim: int) -> PIGMM | None:
     """The i.i.d. Gaussian with mean and variance of the initial entries; None where their law is unknown."""
     return None if law is None else iid_model(float(law.cumulant(1)), float(law.cumulant(2)) ** 0.5, dim)
-
-
-def _status(fit_status: str, excluded: int) -> str:
-    if not excluded:
-        return fit_status
-    rest = "" if fit_status == OK else f"; {fit_status}"
-    return f"{excluded} members excluded as not finite, at this or an earlier epoch{rest}"
 
 
 def _initial(law: EntryLaw | None, dim: int, members: int) -> Float[np.ndarray, "2 13"]:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from analysis.family import MODELS, parameter_counts
+from analysis.plain import by_name, numbers
 
 SCHEMA = 1
 LOW = slice(0, 13)
@@ -147,9 +148,9 @@ def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
         "dim": int(t.dims[layer]),
         "members": int(t.members[at]),
         "excluded": int(t.excluded[at]),
-        "invariants": _by_name(t.names, mean=t.mean[at], std=t.std[at], se=t.se[at]),
-        "parameters": _by_name(PARAMETERS, value=t.parameters[at], se=t.parameters_se[at], unbiased=t.unbiased[at]),
-        "theory": _by_name(
+        "invariants": by_name(t.names, mean=t.mean[at], std=t.std[at], se=t.se[at]),
+        "parameters": by_name(PARAMETERS, value=t.parameters[at], se=t.parameters_se[at], unbiased=t.unbiased[at]),
+        "theory": by_name(
             t.names[HIGH],
             value=t.theory[at],
             se=t.theory_se[at],
@@ -159,7 +160,7 @@ def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
             q=t.q[at],
         ),
         "models": {
-            name: {"parameters": int(count)} | _numbers(loglik=loglik, aic=aic, bic=bic, held_out=held_out)
+            name: {"parameters": int(count)} | numbers(loglik=loglik, aic=aic, bic=bic, held_out=held_out)
             for name, count, loglik, aic, bic, held_out in zip(
                 MODELS,
                 parameter_counts(int(t.dims[layer])),
@@ -172,28 +173,19 @@ def to_json_entry(trajectories: Trajectories, epoch: int, layer: int) -> dict:
         },
         "accepted": t.accepted[epoch][layer],
         "tests": {
-            "identities": _numbers(p=t.identities_p[at], effect=t.identities_effect[at]),
-            "normality": _numbers(p=t.normality_p[at], effect=t.normality_effect[at]),
+            "identities": numbers(p=t.identities_p[at], effect=t.identities_effect[at]),
+            "normality": numbers(p=t.normality_p[at], effect=t.normality_effect[at]),
         },
         "wasserstein": {
-            "to_iid": _numbers(
+            "to_iid": numbers(
                 w2=t.w2[at],
                 w2_squared=t.w2[at] ** 2,
                 se=t.w2_se[at],
                 null=t.w2_null[at],
                 null_upper=t.w2_null_upper[at],
             ),
-            "squared_parts": _numbers(**dict(zip(PARTS, t.w2_squared_parts[at], strict=True))),
+            "squared_parts": numbers(**dict(zip(PARTS, t.w2_squared_parts[at], strict=True))),
         },
         "bootstrap": {"replicates": REPLICATES, "seed": SEED},
         "status": t.status[epoch][layer],
     }
-
-
-def _by_name(names: tuple[str, ...], **columns: Float[np.ndarray, " names"]) -> dict[str, dict[str, float | None]]:
-    return {name: _numbers(**{key: values[i] for key, values in columns.items()}) for i, name in enumerate(names)}
-
-
-def _numbers(**values: float) -> dict[str, float | None]:
-    """Plain numbers for JSON, which has no NaN and no infinity."""
-    return {name: float(value) if np.isfinite(value) else None for name, value in values.items()}

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import erfc
 
+from analysis.comparison import compare
 from analysis.fitting import parameters_from_moments
 from analysis.null_distance import distance_to
 from analysis.parameters import pack_symmetric
@@ -14,9 +14,6 @@ from analysis.pigmm import PIGMM
 from analysis.resampling import Resampling
 from analysis.wick import expectations
 from invariants import Graph
-
-ROUNDING = 1e-12
-"""Differences and errors below this fraction of the values compared are rounding errors, and count as 0."""
 
 
 class Uncertainty(NamedTuple):
@@ -64,63 +61,34 @@ def uncertainty(
     members = resampling.weights.shape[1]
     if members != len(invariants):
         raise ValueError(f"resampling of {members} members for {len(invariants)}: make one for as many as there are")
-    mean, std = np.mean(invariants, axis=0), np.std(invariants, axis=0)
     fitted = parameters_from_moments(block_moments, dim)
-    means, spreads, replicates = _replicates(invariants, block_moments, resampling.weights)
-    theory, theories = expectations(fitted, graphs, dim), expectations(replicates, graphs, dim)
-    difference, differences = theory - mean, theories - means
-    scale = ROUNDING * (np.abs(theory) + np.abs(mean) + std)
-    difference, error = _rounded(difference, scale), _rounded(resampling.error(differences), scale)
-    z = np.where((difference == 0) & (error == 0), 0.0, difference / _positive(error))
-    deviations = (differences - difference / _positive(std) * spreads) / _positive(std)
+    replicates = _replicated_parameters(block_moments, resampling.weights)
+    theories = expectations(replicates, graphs, dim)
+    comparison = compare(invariants, expectations(fitted, graphs, dim), theories, resampling)
     return Uncertainty(
         parameters=resampling.error(replicates),
         theory=resampling.error(theories),
-        difference=error,
-        deviation=np.where(error == 0, 0.0, resampling.error(deviations)),
-        bias=resampling.bias(differences, difference),
-        z=z,
-        p=erfc(np.abs(z) / np.sqrt(2)),
+        difference=comparison.error,
+        deviation=comparison.deviation,
+        bias=comparison.bias,
+        z=comparison.z,
+        p=comparison.p,
         w2=resampling.error(distance_to(reference, replicates, dim)),
     )
 
 
-class _Replicates(NamedTuple):
-    """Statistics of the members of every replicate."""
-
-    means: Float[np.ndarray, "replicates graphs"]
-    spreads: Float[np.ndarray, "replicates graphs"]
-    """Population standard deviations."""
-    parameters: Float[np.ndarray, "replicates 13"]
-    """Plug-in f1..f13: f3..f5 = <x x^T> - <x> <x>^T, with x centred on the mean over all members."""
-
-
-def _replicates(
-    invariants: Float[np.ndarray, "N graphs"],
-    block_moments: Float[np.ndarray, "N 10"],
-    weights: Float[np.ndarray, "replicates N"],
-) -> _Replicates:
-    """All replicates at once, by one product of weights and centred features."""
-    mean, centre = np.mean(invariants, axis=0), np.mean(block_moments, axis=0)
-    values, blocks = invariants - mean, block_moments - centre
-    features = np.concatenate([blocks, _products(blocks[:, :2]), values, values**2], axis=1)
-    blocks, products, shifts, squares = np.split(weights @ features, [10, 13, 13 + len(mean)], axis=1)
-    covariance = products - _products(blocks[:, :2])
-    moments = centre + blocks
-    parameters = np.concatenate([moments[:, :2], covariance, moments[:, 2:]], axis=1)
-    return _Replicates(mean + shifts, np.sqrt(np.maximum(squares - shifts**2, 0)), parameters)
+def _replicated_parameters(
+    block_moments: Float[np.ndarray, "N 10"], weights: Float[np.ndarray, "replicates N"]
+) -> Float[np.ndarray, "replicates 13"]:
+    """Plug-in f1..f13 of all replicates at once: f3..f5 = <x x^T> - <x> <x>^T, with x centred on the mean over all."""
+    centre = np.mean(block_moments, axis=0)
+    centred = block_moments - centre
+    features = np.concatenate([centred, _products(centred[:, :2])], axis=1)
+    shifts, products = np.split(weights @ features, [10], axis=1)
+    covariance, moments = products - _products(shifts[:, :2]), centre + shifts
+    return np.concatenate([moments[:, :2], covariance, moments[:, 2:]], axis=1)
 
 
 def _products(x: Float[np.ndarray, "rows 2"]) -> Float[np.ndarray, "rows 3"]:
     """x_1 x_1, x_1 x_2, x_2 x_2 of every row."""
     return pack_symmetric(x[:, :, None] * x[:, None, :])
-
-
-def _rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """The values, with 0 for what is smaller than the rounding errors of `scale`; NaN stays."""
-    return np.where(np.abs(values) <= scale, 0.0, values)
-
-
-def _positive(values: np.ndarray) -> np.ndarray:
-    """The values, NaN where they are not positive: nothing can be measured in units of them."""
-    return np.where(values > 0, values, np.nan)
