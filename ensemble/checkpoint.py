@@ -2,7 +2,13 @@
 
 import hashlib
 import json
+import logging
+import math
+import re
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,85 +17,172 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from ensemble.train import Snapshot
+from ensemble.train import Snapshot, SnapshotError
 
 KEPT = 2  # the newest and the one before it, which is used if the newest is damaged
-FIRST_AFTER = 20.0  # seconds of training before the first save: a shorter run is sooner repeated than restored
-SHARE = 0.02  # of the time spent saving, at most
+SHARE = 0.02  # of the time that goes into saving, at most
+FIRST_COST = 0.4  # seconds a save is taken to last before one was timed; so a run of 20 s is repeated, not restored
 
 
 class Checkpoints:
-    """The checkpoints of one training in one folder.
+    """The checkpoints of one training in one folder; a context manager.
 
     Args:
         folder: where they lie; created if absent.
         run: what identifies the training; a checkpoint of another one is not used.
+        share: the share of the time that may go into saving.
+
+    Raises:
+        SnapshotError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, run: dict[str, Any]) -> None:
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True, enable_async_checkpointing=True)
-        self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
-        self._run = json.loads(json.dumps(run))
-        self._due = time.monotonic() + FIRST_AFTER
-        self.warnings: list[str] = []
+    def __init__(self, folder: Path, run: dict[str, Any], share: float = SHARE) -> None:
+        self.folder, self.warnings = folder, list[str]()
+        self._run, self._share = json.loads(json.dumps(run)), share
+        self._started, self._due = 0.0, time.monotonic() + FIRST_COST / share
+        self._silence = ExitStack()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=KEPT,
+            cleanup_tmp_directories=True,  # of a save that was killed
+            async_options=ocp.AsyncOptions(post_finalization_callback=self._saved),
+        )
+        # Not compressed: what a file claims to hold can then be checked against its size before it is read.
+        handlers = {
+            "arrays": ocp.PyTreeCheckpointHandler(use_compression=False),
+            "manifest": ocp.JsonCheckpointHandler(),
+        }
+        try:
+            self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+        except Exception as error:
+            raise self._unwritten(error) from error
 
     def __enter__(self) -> "Checkpoints":
+        self._silence.enter_context(_silent_failures())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._manager.close()
+        # That the last save failed matters no more: training is complete, or a graver error is on its way.
+        with self._silence, suppress(Exception):
+            self._manager.close()
 
-    @property
     def due(self) -> bool:
-        """Whether it is time to save: saving takes at most `SHARE` of the time."""
+        """Whether it is time to save: saving, in the background too, takes at most its share of the time.
+
+        Raises:
+            SnapshotError: the last save failed.
+        """
+        try:
+            self._manager.check_for_errors()
+        except Exception as error:
+            raise self._unwritten(error) from error
         return time.monotonic() >= self._due
 
     def save(self, snapshot: Snapshot) -> None:
-        """Write a snapshot in the background, the last one having been finished first.
+        """Write a snapshot in the background.
 
         Raises:
-            OSError: the last or this snapshot could not be written.
+            SnapshotError: it could not be written, or the last one was not.
         """
-        started = time.monotonic()
-        self._manager.wait_until_finished()
+        self._started, self._due = time.monotonic(), math.inf
         arrays = {
-            part: {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(getattr(snapshot, part)))}
-            for part in ("state", "record")
+            part: {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(content))}
+            for part, content in snapshot._asdict().items()
         }
-        position = {"start": snapshot.start, "epoch": snapshot.epoch}
-        manifest = {"run": self._run, "position": position, "digests": jax.tree.map(_digest, arrays)}
-        step = (self._manager.latest_step() or 0) + 1
-        content = ocp.args.Composite(arrays=ocp.args.StandardSave(arrays), manifest=ocp.args.JsonSave(manifest))
-        self._manager.save(step, args=content, force=True)
-        spent = time.monotonic() - started
-        self._due = time.monotonic() + max(FIRST_AFTER, spent / SHARE)
+        manifest = {"run": self._run, "digests": jax.tree.map(_digest, arrays)}
+        content = ocp.args.Composite(arrays=ocp.args.PyTreeSave(arrays), manifest=ocp.args.JsonSave(manifest))
+        try:
+            self._manager.save((self._manager.latest_step() or 0) + 1, args=content, force=True)
+        except Exception as error:
+            raise self._unwritten(error) from error
 
     def wait(self) -> None:
-        """Block until the last snapshot is safely on disk."""
-        self._manager.wait_until_finished()
+        """Block until the last snapshot is safely on disk.
+
+        Raises:
+            SnapshotError: it could not be written.
+        """
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:
+            raise self._unwritten(error) from error
 
     def newest(self) -> Snapshot | None:
-        """The newest undamaged snapshot of this training, or None; what was passed over is told in `warnings`."""
+        """The newest good snapshot of this training, or None before the first; `warnings` tell what was passed over.
+
+        Raises:
+            SnapshotError: there are checkpoints, but none is good.
+        """
+        damaged = []
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                return self._restore(step)
-            except Exception as error:  # a damaged file surfaces as one of many errors of orbax and tensorstore
-                self.warnings.append(
-                    f"checkpoint {step} is not used: {next(iter(str(error).splitlines()), repr(error))}"
-                )
+                snapshot = self._restore(step)
+            except Exception as error:  # damage surfaces as one of many errors of orbax and tensorstore
+                self.warnings.append(f"checkpoint {step} in {self.folder} is not used: {_reason(error)}")
+                damaged.append(step)
+            else:
+                for bad in damaged:  # or it would count among those kept, and push out the good one
+                    self._manager.delete(bad)
+                return snapshot
+        if damaged:
+            raise SnapshotError(
+                f"no checkpoint in {self.folder} is good ({'; '.join(self.warnings)}): "
+                "restore that folder, or delete it to train its members from the beginning"
+            )
         return None
 
     def _restore(self, step: int) -> Snapshot:
         manifest = self._manager.restore(step, args=ocp.args.Composite(manifest=ocp.args.JsonRestore()))["manifest"]
         if manifest["run"] != self._run:
             raise ValueError("it belongs to another configuration")
-        arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore()))["arrays"]
+        stored = sum(path.stat().st_size for path in (self.folder / str(step)).rglob("*") if path.is_file())
+        claimed = jax.tree.leaves(self._manager.item_metadata(step)["arrays"].tree)
+        if sum(math.prod(array.shape) * array.dtype.itemsize for array in claimed) > stored:
+            raise ValueError("it claims to hold more than its files do")
+        arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.PyTreeRestore()))["arrays"]
         if jax.tree.map(_digest, arrays) != manifest["digests"]:
             raise ValueError("its content does not match its digests")
-        state, record = ([arrays[part][str(i)] for i in range(len(arrays[part]))] for part in ("state", "record"))
-        return Snapshot(manifest["position"]["start"], manifest["position"]["epoch"], state, record)
+        leaves = {part: [arrays[part][str(i)] for i in range(len(arrays[part]))] for part in Snapshot._fields}
+        return Snapshot(int(leaves["start"][0]), int(leaves["epoch"][0]), leaves["state"], leaves["record"])
+
+    def _saved(self) -> None:
+        """Called by orbax in the background when a snapshot is safely on disk."""
+        now = time.monotonic()
+        self._due = now + max(FIRST_COST, now - self._started) / self._share
+
+    def _unwritten(self, error: Exception) -> SnapshotError:
+        return SnapshotError(
+            f"cannot save a checkpoint in {self.folder} ({_reason(error)}); earlier ones are kept: "
+            "free space there, and give the same command again to resume"
+        )
 
 
 def _digest(array: np.ndarray) -> str:
     header = f"{array.dtype.str}{array.shape}".encode()
     return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    """The operating system's reason if there is one, else the first line of what tensorstore or orbax says."""
+    found = re.search(r"\[OS error \d+: (?:\w+ )?([^\]]+)\]", str(error))
+    if found:
+        return found[1]
+    return (isinstance(error, OSError) and error.strerror) or next(iter(str(error).splitlines()), repr(error))[:200]
+
+
+@contextmanager
+def _silent_failures() -> Iterator[None]:
+    """Keep orbax from printing traces of failed saves: they are raised, and told in one line, where asked for."""
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        if not type(failure.thread).__module__.startswith("orbax."):
+            previous(failure)
+
+    previous, threading.excepthook = threading.excepthook, hook
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        threading.excepthook = previous
+        log.setLevel(level)

@@ -24,6 +24,10 @@ class TrainResult(NamedTuple):
     record: Record
 
 
+class SnapshotError(ValueError):
+    """A snapshot that cannot be saved, found or resumed from; the message is one line."""
+
+
 class Snapshot(NamedTuple):
     """All that is needed to go on after an interruption, as NumPy arrays; going on equals never having stopped."""
 
@@ -77,6 +81,7 @@ def train(
 
     Raises:
         ValueError: the training set is smaller than one batch.
+        SnapshotError: `resume` is not of this training.
     """
     if config.batch_size > len(data.train_images):
         raise ValueError(f"batch_size is {config.batch_size}; it must be at most the {len(data.train_images)} images")
@@ -130,9 +135,24 @@ class Trainer:
         lead = (self.config.members, self.config.epochs + 1)
         record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), self.shapes[1])
         if resume is not None:
+            self._refuse_foreign(resume, record)
             for whole, kept in zip(jax.tree.leaves(record), jax.tree.leaves(resume.record), strict=True):
                 whole[: len(kept)] = kept
         return record
+
+    def _refuse_foreign(self, resume: Snapshot, record: Record) -> None:
+        """Refuse a snapshot of another training, or of a version of the program that recorded something else."""
+
+        def kinds(arrays: PyTree) -> list[tuple[tuple[int, ...], np.dtype]]:
+            return [(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(arrays)]
+
+        lengths = {len(leaf) for leaf in jax.tree.leaves(resume.record)}
+        fits = 0 <= resume.start < max(lengths) <= self.config.members and 0 <= resume.epoch <= self.config.epochs
+        if not fits or kinds((resume.state, resume.record)) != kinds((self.shapes[0], record)):
+            raise SnapshotError(
+                "the snapshot to resume from is of another training, or of another version of the program: "
+                "go on with that version, or delete the checkpoints to train from the beginning"
+            )
 
     def run(
         self, members: Int[np.ndarray, " chunk"], rows: Record, saved: PyTree | None, epoch: int

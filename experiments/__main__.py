@@ -1,11 +1,14 @@
 """The command line of pigmm: parses, then hands over to `experiments.commands`."""
 
 import argparse
+import math
+import re
 import sys
 from importlib.metadata import version
 from typing import Any, NoReturn
 
 from experiments.errors import UserError
+from experiments.signals import Interrupted, raised_signals
 
 BAD_INPUT = 2
 
@@ -43,6 +46,16 @@ def build_parser() -> Parser:
     run.add_argument("preset", metavar="PRESET", help="what to run; `pigmm presets` lists them")
     run.add_argument("--out", metavar="DIR", help="run folder (default: runs/PRESET)")
     _add_overrides(run)
+    _add_session(run)
+
+    merge = _add(
+        commands,
+        "merge",
+        "put together runs of the same preset on several machines, each with its --member-range",
+        "pigmm merge runs/whole runs/part1 runs/part2",
+    )
+    merge.add_argument("out", metavar="DIR", help="run folder to make")
+    merge.add_argument("parts", metavar="PART", nargs="+", help="finished run folders, in any order")
 
     analyze = _add(
         commands,
@@ -88,9 +101,33 @@ def _add_overrides(run: Parser) -> None:
     add("--seed", type=int, metavar="N", help="root of all randomness")
     add("--chunk", type=_chunk, metavar="N|auto", help="members trained at once; never changes the science")
     add("--dataset", metavar="NAME", help="sample, or a tensorflow-datasets name such as mnist or cifar10")
-    add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
     add("--graphs", metavar="SET", help="invariants recorded: paper (52) or all (361)")
     add("--save-weights", action=argparse.BooleanOptionalAction, help="keep the square weight matrices of every epoch")
+
+
+def _add_session(run: Parser) -> None:
+    """How and where the run is carried out; none of it changes what a member's training gives."""
+    add = run.add_argument
+    add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
+    add("--member-range", type=_range, metavar="A:B", help="train members A to B-1 only, for `pigmm merge`")
+    add("--save-share", type=_share, default=0.02, metavar="X", help="share of the time for checkpoints (0.02)")
+
+
+def _range(text: str) -> range:
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
+    if not match or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of members such as 0:250")
+    return range(int(match[1]), int(match[2]))
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
+    return share
 
 
 def _chunk(text: str) -> int | None:
@@ -106,18 +143,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for bad input, 130 or 143 after an interruption."""
     options = build_parser().parse_args(arguments)
     try:
-        from experiments.runtime import configure  # imported here: jax takes a while, and help does not need it
-
-        configure()
-        from experiments import commands
-
-        return commands.COMMANDS[options.command](options)
+        with raised_signals():
+            return _command(options)
     except UserError as error:
         print(f"pigmm: error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("pigmm: interrupted", file=sys.stderr)
-        return 130
+    except Interrupted as stop:
+        print(f"pigmm: stopped by {stop}: give the same command again to resume", file=sys.stderr)
+        return stop.exit_code
+
+
+def _command(options: argparse.Namespace) -> int:
+    from experiments.runtime import configure  # imported here: jax takes a while, and help does not need it
+
+    configure()
+    from experiments import commands
+
+    return commands.COMMANDS[options.command](options)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+        _flush_names(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"cannot write {path} ({reason}): free space, or choose another folder with --out") from error
@@ -36,6 +37,14 @@ def replacing(path: Path) -> Iterator[Path]:
         # A failure to clean up (the parent may be no folder at all) must not hide the reason of the first one.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _flush_names(folder: Path) -> None:
+    """Have the disk know the new name before anything that it replaces is deleted: power may fail in between."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):  # some network file systems cannot, and do it by themselves
+        os.fsync(descriptor)
+    os.close(descriptor)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:

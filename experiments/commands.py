@@ -9,14 +9,15 @@ from ensemble import DataError, TrainConfig
 from experiments import stages
 from experiments.errors import UserError
 from experiments.matrices import analyze_file
+from experiments.merging import merge_runs
 from experiments.presets import PRESETS, RunConfig
 from experiments.run_folder import RunFolder
-from experiments.training import Interrupted
+from experiments.training import Session
 
 
 def quickstart(options: Namespace) -> int:
     """The whole chain on the embedded sample."""
-    return _run(PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), None)
+    return _run(PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), Session())
 
 
 def run(options: Namespace) -> int:
@@ -24,7 +25,9 @@ def run(options: Namespace) -> int:
     if options.preset not in PRESETS:
         raise UserError(f"no preset is called {options.preset!r}; choose one of {', '.join(PRESETS)}")
     config = override(PRESETS[options.preset].config, options)
-    return _run(config, Path(options.out or f"runs/{options.preset}"), options.data_dir, options.as_published)
+    members = _members(config, options.member_range)
+    session = Session(options.data_dir, options.save_share)
+    return _run(config, Path(options.out or f"runs/{options.preset}"), session, members, options.as_published)
 
 
 def override(config: RunConfig, options: Namespace) -> RunConfig:
@@ -44,14 +47,29 @@ def override(config: RunConfig, options: Namespace) -> RunConfig:
         raise UserError(str(error)) from error
 
 
-def _run(config: RunConfig, path: Path, data_dir: str | None, published: bool = False) -> int:
+def _members(config: RunConfig, given: range | None) -> range | None:
+    if given is not None and given.stop > config.train.members:
+        raise UserError(
+            f"--member-range reaches to {given.stop}, but members is {config.train.members}: "
+            "give the members of the whole ensemble, and a range of them"
+        )
+    return given
+
+
+def _run(config: RunConfig, path: Path, session: Session, members: range | None = None, published: bool = False) -> int:
     try:
-        print(stages.run(config, path, data_dir, published))
+        print(stages.run(config, path, session, members, published))
     except DataError as error:
         raise UserError(str(error)) from error
-    except Interrupted as stop:
-        print(f"pigmm: stopped by {stop}; saved: give the same command again to resume")
-        return stop.exit_code
+    return 0
+
+
+def merge(options: Namespace) -> int:
+    """Put together runs of member ranges, and report."""
+    out = Path(options.out)
+    merge_runs(out, [Path(path) for path in options.parts])
+    with RunFolder.existing(out) as folder:
+        print(stages.report(folder))
     return 0
 
 
@@ -82,6 +100,7 @@ def presets(options: Namespace) -> int:
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "quickstart": quickstart,
     "run": run,
+    "merge": merge,
     "analyze": analyze,
     "report": report,
     "presets": presets,

@@ -32,11 +32,33 @@ def decode(path: Path) -> xr.Dataset:
         DamagedFile: if it cannot be read.
     """
     try:
-        # A file that HDF5 cannot open makes h5netcdf print a trace from its destructor, so HDF5 is asked first.
-        h5py.File(path, "r").close()
+        # HDF5 is asked first: of a file that it cannot open, h5netcdf prints a trace from its destructor.
+        with h5py.File(path, "r") as file:
+            _refuse_hostile(file, path.stat().st_size)
         return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, RuntimeError, ValueError, KeyError) as error:  # what HDF5 makes of damage depends on the place
+    except DamagedFile:
+        raise
+    except Exception as error:  # what HDF5, h5netcdf and xarray make of damage depends on the place
         raise DamagedFile(next(iter(str(error).splitlines()), type(error).__name__)) from error
+
+
+def _refuse_hostile(file: h5py.File, size: int) -> None:
+    """Refuse a file that refers to others, or that would take more memory than it has bytes: ours do neither."""
+    claimed = 0
+
+    def visit(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> None:
+        nonlocal claimed
+        if not isinstance(link, h5py.HardLink):
+            raise DamagedFile(f"{name!r} is a link to something else")
+        item = file[name]
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external:
+                raise DamagedFile(f"the content of {name!r} is in another file")
+            claimed += item.nbytes
+
+    file.visititems_links(visit)
+    if claimed > size:
+        raise DamagedFile(f"it claims to hold {claimed} bytes and has {size}")
 
 
 def _creation() -> h5py.h5p.PropFCID:

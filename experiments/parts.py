@@ -8,11 +8,12 @@ import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -20,13 +21,15 @@ from typing import NamedTuple
 import xarray as xr
 
 from experiments.errors import UserError
+from experiments.merging import concatenated, read_part
 from experiments.presets import RunConfig, settings
-from experiments.progress import Progress
 from experiments.run_folder import RunFolder
 from experiments.runtime import cores
-from experiments.training import Interrupted, collected_signals
+from experiments.signals import Interrupted, collected_signals
+from experiments.training import Session
 
 PARTS = "parts"
+STOPPED = (143, -signal.SIGTERM)  # exit codes of a process told to stop: after it has saved, and while it was starting
 # glibc returns large buffers to the system and faults them in again at every step, unless told not to.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 
@@ -48,81 +51,98 @@ class Part(NamedTuple):
         return (self.path / "results.nc").exists()
 
 
-def plan_parts(folder: Path, members: int, workers: int, chunk: int) -> list[Part]:
+def plan_parts(folder: Path, members: range, workers: int, chunk: int) -> list[Part]:
     """The parts of a run: those an interrupted run has begun, else about equal ranges of whole chunks, one a worker."""
     begun = [re.fullmatch(r"(\d+)-(\d+)", path.name) for path in sorted((folder / PARTS).glob("*-*"))]
     ranges = [range(int(match[1]), int(match[2])) for match in begun if match]
-    if [member for part in ranges for member in part] != list(range(members)):
-        chunks = -(-members // chunk)
-        cuts = [min(members, chunk * (chunks * worker // workers)) for worker in range(workers + 1)]
+    if not _cover(ranges, members):
+        chunks = -(-len(members) // chunk)
+        cuts = [members.start + min(len(members), chunk * (chunks * n // workers)) for n in range(workers + 1)]
         ranges = [range(start, stop) for start, stop in itertools.pairwise(cuts) if start < stop]
     return [Part(folder / PARTS / f"{part.start:06d}-{part.stop:06d}", part) for part in ranges]
 
 
-def train_parts(folder: RunFolder, config: RunConfig, data_dir: str | None, parts: list[Part]) -> xr.Dataset:
+def train_parts(
+    folder: RunFolder, config: RunConfig, session: Session, parts: list[Part], report: Callable[[int, int], None]
+) -> xr.Dataset:
     """Train all parts, as many at once as there are cores, and put their recordings together.
+
+    Args:
+        folder: holds the parts.
+        config: the run.
+        session: how it is carried out.
+        parts: all of its parts, finished or not.
+        report: told network-epochs done and in all.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, when every process has saved and stopped.
         UserError: a process failed; what has been saved is kept.
     """
-    crew = _Crew(config, folder.config, data_dir, parts)
+    request = {"config": settings(config), "identity": folder.config, "session": session}
+    crew = _Crew(request, config.train.epochs, parts, report)
     with collected_signals(crew.stop) as received, ThreadPoolExecutor(len(cores())) as pool:
-        codes = list(pool.map(crew.train, [part for part in parts if not part.finished]))
+        list(pool.map(crew.train, [part for part in parts if not part.finished]))
+    if crew.failure:
+        raise UserError(crew.failure)
     if received:
         raise Interrupted(received[0])
-    if any(codes):
-        failed = next(part for part in parts if not part.finished)
-        raise UserError(f"training failed: {_last_line(failed.log)} (all of it in {failed.log})")
-    return merge([part.path for part in parts])
-
-
-def merge(paths: list[Path]) -> xr.Dataset:
-    """The recordings of all parts as one, in the order of members."""
-    pieces: list[xr.Dataset] = []
-    for path in paths:
-        with RunFolder.existing(path) as part:
-            pieces.append(part.read_results())
-    return xr.concat(pieces, "member", data_vars="minimal", coords="minimal", compat="equals", join="exact")
-
-
-def drop_parts(folder: RunFolder) -> None:
-    """Remove the parts of a training whose merged results are safely written."""
-    shutil.rmtree(folder.path / PARTS, ignore_errors=True)
+    return concatenated([read_part(part.path) for part in parts])
 
 
 class _Crew:
     """The processes at work, and what they report."""
 
-    def __init__(self, config: RunConfig, identity: dict, data_dir: str | None, parts: list[Part]) -> None:
-        self._request = {"config": settings(config), "identity": identity, "data_dir": data_dir}
-        self._progress, self._total = Progress("training", "network-epochs"), config.train.members * config.train.epochs
-        self._done = {part.path: len(part.members) * config.train.epochs * part.finished for part in parts}
+    def __init__(self, request: dict, epochs: int, parts: list[Part], report: Callable[[int, int], None]) -> None:
+        self.failure: str | None = None
+        self._request, self._report, self._total = request, report, epochs * sum(len(part.members) for part in parts)
+        self._done = {part: epochs * len(part.members) * part.finished for part in parts}
         self._running: list[subprocess.Popen[str]] = []
         self._stopped = False
         self._cores: SimpleQueue[int] = SimpleQueue()
         for core in cores():
             self._cores.put(core)
 
-    def train(self, part: Part) -> int:
-        """Train one part in a process on a free core; returns its exit code."""
+    def train(self, part: Part) -> None:
+        """Train one part in a process on a free core; if it fails, all others stop."""
         core = self._cores.get()
         try:
-            return 1 if self._stopped else self._follow(part, core)
+            if not self._stopped:
+                self._follow(part, core)
+        except OSError as error:
+            self._fail(
+                f"cannot start training in {part.path} ({error.strerror}): free space, and give the command again"
+            )
         finally:
             self._cores.put(core)
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
+    def stop(self) -> None:
         """Have every process save and stop, and start no other."""
         self._stopped = True
-        for process in self._running:
-            process.send_signal(number)
+        for process in list(self._running):
+            process.terminate()
 
-    def _follow(self, part: Part, core: int) -> int:
+    def _follow(self, part: Part, core: int) -> None:
+        process = self._start(part, core)
+        assert process.stdout is not None
+        failure = None
+        for line in process.stdout:
+            message = json.loads(line)
+            failure = message.get("failed", failure)
+            self._hear(part, message)
+        code = process.wait()
+        self._running.remove(process)
+        if code and not (self._stopped and code in STOPPED):
+            self._fail(failure or _what_happened(part, code))
+
+    def _fail(self, reason: str) -> None:
+        self.failure = self.failure or reason
+        self.stop()
+
+    def _start(self, part: Part, core: int) -> subprocess.Popen[str]:
         part.path.parent.mkdir(exist_ok=True)
         members = [part.members.start, part.members.stop]
         request = self._request | {"path": str(part.path), "range": members, "core": core}
-        with part.log.open("a") as log:
+        with part.log.open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "experiments.worker"],
                 stdin=subprocess.PIPE,  # kept open: a worker whose parent dies reads its end, and stops
@@ -132,27 +152,35 @@ class _Crew:
                 env=os.environ | MALLOC,
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which hands it on
             )
-        assert process.stdin is not None
-        assert process.stdout is not None
         self._running.append(process)
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        for line in process.stdout:
-            self._hear(part, json.loads(line))
-        code = process.wait()
-        self._running.remove(process)
-        if code:
-            self.stop()
-        return code
+        if self._stopped:  # between the check before and the line above
+            process.terminate()
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # its exit code will tell
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+        return process
 
     def _hear(self, part: Part, message: dict) -> None:
         if "say" in message:
             print(message["say"], flush=True)
-        else:
-            self._done[part.path] = message["done"]
-            self._progress.update(sum(self._done.values()), self._total)
+        if "done" in message:
+            self._done[part] = message["done"]
+            self._report(sum(self._done.values()), self._total)
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text().strip().splitlines()
-    return lines[-1] if lines else "a process ended without a word"
+def _cover(ranges: list[range], members: range) -> bool:
+    """Whether the ranges, one after the other, are all of the members."""
+    ends = [members.start, *(part.stop for part in ranges)]
+    return [part.start for part in ranges] == ends[:-1] and all(ranges) and ends[-1] == members.stop
+
+
+def _what_happened(part: Part, code: int) -> str:
+    """The end of a process that could not tell it itself."""
+    lines = part.log.read_text().strip().splitlines()
+    if code < 0:
+        reason = f"its process was killed by {signal.Signals(-code).name} (out of memory, perhaps)"
+    else:
+        reason = f"{lines[-1] if lines else 'its process ended without a word'} (all of it in {part.log})"
+    first, last = part.members.start, part.members.stop - 1
+    return f"training members {first} to {last} failed: {reason}; give the same command again to resume"

@@ -5,12 +5,14 @@ import platform
 import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from experiments.stopwatch import Timing
 
 PACKAGES = (
     "pigmm",
@@ -30,16 +32,15 @@ PACKAGES = (
 SOURCE = Path(__file__).resolve().parents[1]
 
 
-def provenance(*, seed: int, seconds: float, network_epochs: int, data: str) -> dict[str, Any]:
+def provenance(*, seed: int, timing: Timing, network_epochs: int, data: str) -> dict[str, Any]:
     """Versions, machine, source, command and speed of a run that ends now.
 
     Args:
         seed: root of all randomness of the run.
-        seconds: wall time of the training.
+        timing: of the training, over all its sessions.
         network_epochs: networks times epochs trained in that time; throughput = network_epochs / seconds.
         data: the data set in one line.
     """
-    ended = datetime.now(UTC)
     return {
         "schema": 1,
         "versions": versions(),
@@ -53,10 +54,11 @@ def provenance(*, seed: int, seconds: float, network_epochs: int, data: str) -> 
         "command": shlex.join(sys.argv),
         "seeds": {"root": seed},
         "data": data,
-        "training_started_utc": (ended - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
-        "training_ended_utc": ended.isoformat(timespec="seconds"),
-        "wall_seconds": seconds,
-        "network_epochs_per_second": network_epochs / seconds if seconds > 0 else None,
+        "training_started_utc": timing.started.isoformat(timespec="seconds"),
+        "training_ended_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sessions": timing.sessions,
+        "wall_seconds": timing.seconds,
+        "network_epochs_per_second": network_epochs / timing.seconds if timing.seconds > 0 else None,
     }
 
 

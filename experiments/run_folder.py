@@ -1,8 +1,11 @@
 """The folder of one run: its configuration, its results, and who may write there."""
 
 import fcntl  # POSIX only; on Windows the package runs under WSL
+import hashlib
 import json
 import os
+import shutil
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +18,10 @@ from experiments.errors import UserError
 SCHEMA = 1
 CONFIG = "config.json"
 RESULTS = "results.nc"
+DIGEST = "results.sha256"  # `sha256sum -c` understands it
 LOCK = ".lock"
+POLL = 0.1  # seconds between two attempts to lock
+LARGEST_JSON = 2**28  # bytes; fit.json of the paper's run has 1 % of it
 ABSENT = "absent"
 
 
@@ -33,8 +39,13 @@ class RunFolder:
         self._lock = lock
 
     @classmethod
-    def open(cls, path: str | Path, config: dict[str, Any]) -> "RunFolder":
+    def open(cls, path: str | Path, config: dict[str, Any], *, patience: float = 0.0) -> "RunFolder":
         """Open the folder for a run of this configuration, exclusively, creating it if need be.
+
+        Args:
+            path: the folder.
+            config: the settings of the run.
+            patience: seconds to wait for another process to leave it.
 
         Raises:
             UserError: if the folder cannot be written, is in use, holds something else, or a run of another
@@ -42,7 +53,7 @@ class RunFolder:
         """
         path, config = Path(path), atomic.plain(config)
         _claim(path)
-        lock = _acquire(path)
+        lock = _acquire(path, patience)
         try:
             _remove_partial(path)
             if (path / CONFIG).exists():
@@ -109,17 +120,29 @@ class RunFolder:
         """
         return _read_json(self.path / name)
 
+    def remove(self, name: str) -> None:
+        """Remove a file or a folder of the folder, if it is there."""
+        path = self.path / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
     def has_results(self) -> bool:
         """Whether training is complete: results.nc is written at its end, in full or not at all."""
         return (self.path / RESULTS).exists()
 
     def write_results(self, results: xr.Dataset) -> Path:
-        """Write results.nc (netCDF-4), atomically; returns its path.
+        """Write results.nc (netCDF-4), atomically, and then its SHA-256; returns its path.
 
         Raises:
             UserError: if it cannot be written.
         """
-        return self.write_bytes(RESULTS, netcdf.encode(results.assign_attrs(schema=SCHEMA)))
+        content = netcdf.encode(results.assign_attrs(schema=SCHEMA))
+        self.remove(DIGEST)  # there is never one beside results that it is not of
+        path = self.write_bytes(RESULTS, content)
+        self.write_text(DIGEST, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n")
+        return path
 
     def read_results(self) -> xr.Dataset:
         """Read results.nc whole into memory.
@@ -131,9 +154,10 @@ class RunFolder:
         if not path.exists():
             raise UserError(f"{self.path} holds no {RESULTS}: the run has not finished; give its `pigmm run` again")
         try:
+            _refuse_altered(path, self.path / DIGEST)
             results = netcdf.decode(path)
         except netcdf.DamagedFile as error:
-            raise UserError(f"{path} is damaged ({error}): delete it and run again") from error
+            raise UserError(f"{path} is damaged ({error}): restore it, or delete it and run again") from error
         _refuse_newer(path, results.attrs.get("schema"))
         return results
 
@@ -152,20 +176,28 @@ def _claim(path: Path) -> None:
         )
 
 
-def _acquire(path: Path) -> int:
-    """Lock the folder. The kernel drops the lock with its owner, however that ends, so no stale lock can remain."""
+def _acquire(path: Path, patience: float = 0.0) -> int:
+    """Lock the folder, waiting a while for whoever has it.
+
+    The kernel drops the lock with its owner, however that ends, so no stale lock can remain.
+    """
     try:
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise UserError(f"cannot write in {path} ({error.strerror}): choose another folder with --out") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        if isinstance(error, BlockingIOError):
-            raise UserError(f"{path} is in use by another process: wait for it, or choose another --out") from error
-        raise UserError(f"{path} cannot be locked ({error.strerror}): choose a folder on a local disk") from error
-    return lock
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                os.close(lock)
+                raise UserError(f"{path} is in use by another process: wait for it, or choose another --out") from error
+            time.sleep(POLL)
+        except OSError as error:
+            os.close(lock)
+            raise UserError(f"{path} cannot be locked ({error.strerror}): choose a folder on a local disk") from error
 
 
 def _remove_partial(path: Path) -> None:
@@ -186,9 +218,25 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> Any:
     try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise ValueError(f"it has more than {LARGEST_JSON} bytes")
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}): restore it, or run again elsewhere") from error
+
+
+def _refuse_altered(path: Path, digest: Path) -> None:
+    """Compare a file with its SHA-256, where that is known, before anything interprets the content."""
+    try:
+        expected = digest.read_text(encoding="ascii").split()[0]
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, IndexError) as error:
+        raise netcdf.DamagedFile(f"its digest in {digest.name} cannot be read: {error}") from error
+    if found != expected:
+        raise netcdf.DamagedFile(f"its SHA-256 is not the one in {digest.name}")
 
 
 def _refuse_newer(path: Path, schema: Any) -> None:
@@ -197,14 +245,19 @@ def _refuse_newer(path: Path, schema: Any) -> None:
 
 
 def _refuse_different(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
+    differing = differences(stored, asked)
+    if differing:
+        raise UserError(f"{path} holds a run of another configuration ({differing}): choose another --out")
+
+
+def differences(stored: dict[str, Any], asked: dict[str, Any]) -> str:
+    """The settings in which two configurations differ, as "train.seed is 0 there, 1 now; ..."; empty if in none."""
     there, now = _flatten(stored), _flatten(asked)
-    differing = [
+    return "; ".join(
         f"{name} is {there.get(name, ABSENT)} there, {now.get(name, ABSENT)} now"
         for name in sorted(there.keys() | now.keys())
         if there.get(name, ABSENT) != now.get(name, ABSENT)
-    ]
-    if differing:
-        raise UserError(f"{path} holds a run of another configuration ({'; '.join(differing)}): choose another --out")
+    )
 
 
 def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
 
 import math
-import time
 from pathlib import Path
 
 import jax
@@ -9,64 +8,99 @@ import numpy as np
 
 from analysis import EntryLaw
 from analysis.pipeline import trajectories
+from analysis.published import as_published
 from ensemble import Dataset, load
 from ensemble.sharding import chunk_members
+from experiments.errors import UserError
+from experiments.merging import MEMBERS
 from experiments.observer import square_layers
 from experiments.outputs import write_outputs
-from experiments.parts import drop_parts, plan_parts, train_parts
+from experiments.parts import PARTS, plan_parts, train_parts
 from experiments.presets import RunConfig, settings
 from experiments.progress import Progress
 from experiments.provenance import provenance
 from experiments.recording import from_dataset
 from experiments.run_folder import RunFolder
 from experiments.runtime import cores
-from experiments.training import drop_checkpoints, train_members
+from experiments.stopwatch import SESSIONS, Stopwatch
+from experiments.training import CHECKPOINTS, Session, train_members
+
+SCAFFOLDING = (CHECKPOINTS, PARTS, SESSIONS)
+"""What a run keeps in its folder until its results are safely written."""
 
 
-def run(config: RunConfig, path: Path, data_dir: str | None) -> Path:
+def run(config: RunConfig, path: Path, session: Session, members: range | None = None, published: bool = False) -> Path:
     """Train if need be, analyse, and report; returns the path of the report.
+
+    Args:
+        config: the run.
+        path: its folder.
+        session: how it is carried out.
+        members: train these members alone, for `experiments.merging` to put together; None trains all.
+        published: report the numbers as the paper's scripts make them.
 
     Raises:
         UserError, DataError: the folder or the data cannot be used.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
-    data = load(config.dataset, data_dir)
+    data = load(config.dataset, session.data_dir)
     square_layers(config.train, data.classes)
     identity = settings(config) | {"data": {"name": data.name, "digest": data.digest}}
+    if members is not None:
+        identity[MEMBERS] = [members.start, members.stop]
     with RunFolder.open(path, identity) as folder:
         if not folder.has_results():
-            measure(folder, config, data, data_dir)
-        return report(folder)
+            measure(folder, config, data, session, members or range(config.train.members))
+        for name in SCAFFOLDING:
+            folder.remove(name)
+        return report(folder, published)
 
 
-def measure(folder: RunFolder, config: RunConfig, data: Dataset, data_dir: str | None) -> None:
+def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
-    started = time.monotonic()
-    members = config.train.members
+    progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
     parts = plan_parts(folder.path, members, len(cores()), chunk_members(config.train, "cpu", devices=1))
-    if jax.default_backend() != "cpu" or len(parts) == 1:
-        progress = Progress("training", "network-epochs")
-        results = train_members(folder, config, data, range(members), progress.update, print)
-    else:
-        results = train_parts(folder, config, data_dir, parts)
-    seconds = time.monotonic() - started
+
+    def show(done: int, total: int) -> None:
+        progress.update(done, total)
+        stopwatch.keep()
+
+    try:
+        if jax.default_backend() != "cpu" or len(parts) == 1:
+            results = train_members(folder, config, data, members, session, show, print)
+        else:
+            results = train_parts(folder, config, session, parts, show)
+    finally:
+        stopwatch.store()
     told = provenance(
         seed=config.train.seed,
-        seconds=seconds,
-        network_epochs=members * config.train.epochs,
+        timing=stopwatch.timing(),
+        network_epochs=len(members) * config.train.epochs,
         data=data.describe(),
     )
     folder.write_json("provenance.json", told)
     folder.write_results(results)
-    drop_checkpoints(folder)
-    drop_parts(folder)
 
 
-def report(folder: RunFolder) -> Path:
-    """From results.nc to everything that is drawn or fitted; returns the path of the report."""
-    config, results = folder.config, folder.read_results()
+def report(folder: RunFolder, published: bool = False) -> Path:
+    """From results.nc to everything that is drawn or fitted; returns the path of the report.
+
+    Args:
+        folder: the run.
+        published: give deviations, error bars and distances as the paper's scripts make them.
+
+    Raises:
+        UserError: nothing is published for this run.
+    """
+    config, recording = folder.config, from_dataset(results := folder.read_results())
     laws = initial_laws(config["train"]["init"], results["dim"].values)
-    return write_outputs(folder, trajectories(from_dataset(results), laws), config, folder.read_json("provenance.json"))
+    fitted = trajectories(recording, laws)
+    if published:
+        try:
+            fitted = as_published(fitted, recording, laws)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+    return write_outputs(folder, fitted, config, folder.read_json("provenance.json"))
 
 
 def initial_laws(init: str, dims: np.ndarray) -> tuple[EntryLaw | None, ...]:

@@ -1,32 +1,31 @@
 """The training stage of one process: a range of members, from images to recordings, surviving interruption."""
 
-import shutil
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from ensemble import Dataset, Moment, train
-from ensemble.checkpoint import Checkpoints
+from ensemble.checkpoint import SHARE, Checkpoints
+from ensemble.train import SnapshotError
+from experiments.errors import UserError
 from experiments.observer import Observer, square_layers
 from experiments.presets import RunConfig
 from experiments.recording import to_dataset
 from experiments.run_folder import RunFolder
+from experiments.signals import Interrupted, collected_signals
 
 CHECKPOINTS = "checkpoints"
 
 
-class Interrupted(Exception):
-    """Training was stopped by a signal after everything had been saved."""
+class Session(NamedTuple):
+    """How a run is carried out here and now; none of it changes the results."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+    data_dir: str | None = None
+    """Folder of IDX files to read the data set from."""
+    save_share: float = SHARE
+    """Share of the time that may go into checkpoints."""
 
 
 def train_members(
@@ -34,6 +33,7 @@ def train_members(
     config: RunConfig,
     data: Dataset,
     members: range,
+    session: Session,
     report: Callable[[int, int], None],
     say: Callable[[str], None],
 ) -> xr.Dataset:
@@ -44,61 +44,34 @@ def train_members(
         config: the run.
         data: its images.
         members: the numbers of the members.
+        session: how often to save.
         report: told network-epochs done and in all after every epoch of every chunk.
         say: told what a person should know.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, with everything saved.
+        UserError: checkpoints cannot be written, or there are some but none is good.
     """
     layers = square_layers(config.train, data.classes)
-    with collected_signals() as received, Checkpoints(folder.path / CHECKPOINTS, folder.config) as checkpoints:
-        resume = checkpoints.newest()
-        for warning in checkpoints.warnings:
-            say(warning)
-        if resume is not None:
-            say(f"resuming at member {members[resume.start]}, epoch {resume.epoch}")
-
-        def on_epoch(moment: Moment) -> None:
-            report(moment.done, moment.total)
-            if received or (checkpoints.due and moment.done < moment.total):
-                checkpoints.save(moment.snapshot())
-            if received:
-                checkpoints.wait()
-                raise Interrupted(received[0])
-
-        observe = Observer(config, tuple(layers.values()))
-        result = train(config.train, data, observe, members=np.array(members), resume=resume, on_epoch=on_epoch)
-    return to_dataset(config, data, result)
-
-
-def drop_checkpoints(folder: RunFolder) -> None:
-    """Remove the checkpoints of a training whose results are safely written."""
-    shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
-
-
-@contextmanager
-def collected_signals(forward: Callable[[int], None] = lambda number: None) -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them, so that work stops where it can be resumed.
-
-    The first is also handed to `forward`; one that comes more than a second later has its usual effect. (Shells and
-    supervisors often send the same signal twice at once, to the process and to its group.)
-    """
-    received: list[int] = []
-    deadline = 0.0
-
-    def collect(number: int, frame: FrameType | None) -> None:
-        nonlocal deadline
-        if not received:
-            received.append(number)
-            deadline = time.monotonic() + 1.0
-            forward(number)
-        elif time.monotonic() > deadline:
-            signal.signal(number, previous[number])
-            signal.raise_signal(number)
-
-    previous: dict[int, Any] = {number: signal.signal(number, collect) for number in (signal.SIGINT, signal.SIGTERM)}
+    place = folder.path / CHECKPOINTS
     try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        with collected_signals() as received, Checkpoints(place, folder.config, session.save_share) as checkpoints:
+            resume = checkpoints.newest()
+            for warning in checkpoints.warnings:
+                say(warning)
+            if resume is not None:
+                say(f"resuming at member {members[resume.start]}, epoch {resume.epoch}")
+
+            def on_epoch(moment: Moment) -> None:
+                report(moment.done, moment.total)
+                if received or (checkpoints.due() and moment.done < moment.total):
+                    checkpoints.save(moment.snapshot())
+                if received:
+                    checkpoints.wait()
+                    raise Interrupted(received[0])
+
+            observe = Observer(config, tuple(layers.values()))
+            result = train(config.train, data, observe, members=np.array(members), resume=resume, on_epoch=on_epoch)
+    except SnapshotError as error:
+        raise UserError(str(error)) from error
+    return to_dataset(config, data, result)

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +10,19 @@ import pytest
 
 from experiments import atomic
 from experiments.provenance import git_state, provenance
+from experiments.stopwatch import Timing
 
 
 def test_provenance_is_complete(tmp_path: Path):
-    record = provenance(seed=7, seconds=4.0, network_epochs=20, data="ten images")
+    began = datetime.now(UTC) - timedelta(seconds=4)
+    record = provenance(seed=7, timing=Timing(began, 4.0, sessions=2), network_epochs=20, data="ten images")
     atomic.write_json(tmp_path / "provenance.json", record)
     assert json.loads((tmp_path / "provenance.json").read_text()) == record
     assert record["versions"]["numpy"] == np.__version__
     assert record["seeds"] == {"root": 7}
     assert record["data"] == "ten images"
     assert record["network_epochs_per_second"] == 5.0
+    assert record["sessions"] == 2
     assert record["backend"] == "cpu"
     assert len(record["devices"]) == 2
     assert "--xla_force_host_platform_device_count=2" in record["environment"]["XLA_FLAGS"]

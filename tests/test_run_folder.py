@@ -248,6 +248,10 @@ def test_results_that_cannot_be_read(tmp_path: Path, results: xr.Dataset):
         whole = folder.write_results(results).read_bytes()
         for damaged in (b"", b"not netCDF", whole[:100], whole[: len(whole) // 2], whole[:-1]):
             folder.write_bytes("results.nc", damaged)
+            assert "its SHA-256 is not the one in results.sha256" in refusal(folder.read_results)
+        folder.remove("results.sha256")
+        for damaged in (b"", b"not netCDF", whole[:100], whole[: len(whole) // 2], whole[:-1]):
+            folder.write_bytes("results.nc", damaged)
             assert "is damaged" in refusal(folder.read_results)
         folder.write_bytes("results.nc", encode(results.assign_attrs(schema=2)))
         assert "schema version 2" in refusal(folder.read_results)

@@ -1,0 +1,104 @@
+"""Putting together what was trained in parts: by the processes of one run, or by runs of member ranges elsewhere."""
+
+import itertools
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from experiments.errors import UserError
+from experiments.run_folder import RunFolder, differences
+
+MEMBERS = "members"
+"""The setting of a run folder that holds only a range of its configuration's members: [first, last + 1]."""
+
+
+class Piece(NamedTuple):
+    """What a run folder of some of the members holds."""
+
+    path: Path
+    config: dict[str, Any]
+    """Its configuration without the range."""
+    members: range
+    results: xr.Dataset
+    provenance: dict[str, Any] | None
+
+
+def merge_runs(out: Path, paths: list[Path]) -> None:
+    """Make one run folder of those of `pigmm run ... --member-range`, equal to that of one run of all members.
+
+    Raises:
+        UserError: they do not belong together, or a member is missing or there twice, or a folder cannot be used.
+    """
+    pieces = sorted((read_part(path) for path in paths), key=lambda piece: piece.members.start)
+    first = pieces[0]
+    for piece in pieces[1:]:
+        differing = differences(first.config, piece.config)
+        if differing:
+            raise UserError(
+                f"{first.path} and {piece.path} are of different configurations ({differing}); "
+                "parts may differ in --member-range alone: run one of them again"
+            )
+    _refuse_gaps(pieces, first.config["train"]["members"])
+    with RunFolder.open(out, first.config) as folder:
+        if folder.has_results():
+            raise UserError(f"{out} has results already: choose another folder to merge into")
+        folder.write_json("provenance.json", {"schema": 1, "merged": {str(p.path): p.provenance for p in pieces}})
+        folder.write_results(concatenated(pieces))
+
+
+def read_part(path: Path) -> Piece:
+    """A finished run of a range of members.
+
+    Raises:
+        UserError: it is no such run, or not finished, or damaged.
+    """
+    with RunFolder.existing(path) as folder:
+        config = dict(folder.config)
+        members = _range(path, config.pop(MEMBERS, None))
+        results = folder.read_results()
+        provenance = folder.read_json("provenance.json") if (path / "provenance.json").exists() else None
+    if "member" not in results.coords or not np.array_equal(results["member"].values, members):
+        raise UserError(f"{path} does not hold the members {_name(members)} that it says: run it again")
+    return Piece(path, config, members, results, provenance)
+
+
+def concatenated(pieces: list[Piece]) -> xr.Dataset:
+    """The recordings of all pieces as one, in the order given.
+
+    Raises:
+        UserError: they do not hold the same quantities.
+    """
+    datasets = [piece.results for piece in pieces]
+    try:
+        return xr.concat(datasets, "member", data_vars="minimal", coords="minimal", compat="equals", join="exact")
+    except ValueError as error:
+        paths = ", ".join(str(piece.path) for piece in pieces)
+        raise UserError(f"the results in {paths} are not alike ({error}): make all with one version") from error
+
+
+def _range(path: Path, given: Any) -> range:
+    match given:
+        case [int(start), int(stop)] if 0 <= start < stop:
+            return range(start, stop)
+        case None:
+            raise UserError(f"{path} is not a run of some of the members: give folders of `pigmm run --member-range`")
+    raise UserError(f"{path} is damaged (its member range is {given!r}): run it again")
+
+
+def _refuse_gaps(pieces: list[Piece], members: int) -> None:
+    for one, other in itertools.pairwise(pieces):
+        if other.members.start < one.members.stop:
+            both = range(other.members.start, min(one.members.stop, other.members.stop))
+            raise UserError(f"members {_name(both)} are both in {one.path} and in {other.path}: give them once")
+    ends = [0, *(piece.members.stop for piece in pieces)]
+    starts = [*(piece.members.start for piece in pieces), members]
+    missing = [range(end, start) for end, start in zip(ends, starts, strict=True) if end < start]
+    if missing:
+        commands = " and ".join(f"--member-range {gap.start}:{gap.stop}" for gap in missing)
+        raise UserError(f"members {', '.join(map(_name, missing))} are missing: run them too, with {commands}")
+
+
+def _name(members: range) -> str:
+    return f"{members.start} to {members.stop - 1}"
