@@ -12,7 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int32, Key
 
 from ensemble.config import TrainConfig
-from ensemble.network import MLP, init_params
+from ensemble.network import MLP, Params, init_params
 from ensemble.step import Images, MemberState, Observe, Record, evaluate_members, optimizer, record, train_epoch
 
 AXIS = "member"
@@ -21,8 +21,8 @@ AXIS = "member"
 class Programs(NamedTuple):
     """The two compiled programs of an ensemble; both take and return arrays sharded over members."""
 
-    start: Callable[[Key[Array, " members"], Images], tuple[MemberState, Record]]
-    """(keys, images) -> initial state and the recording before training."""
+    start: Callable[[Key[Array, " members"], Params, Images], tuple[MemberState, Record]]
+    """(keys, kernels given in place of drawn ones, images) -> initial state and the recording before training."""
     epoch: Callable[[MemberState, Int32[Array, "steps keys batch"], Images], tuple[MemberState, Record]]
     """(state, order, images) -> state and recording after one epoch; the given state's memory is reused."""
 
@@ -51,8 +51,8 @@ def compile_programs(config: TrainConfig, network: MLP, pixels: int, observe: Ob
     """Jitted start and epoch of an ensemble; compiled at their first call for a chunk shape, reused for every other."""
     gather_in_loop = mesh.devices.flat[0].platform == "cpu"
 
-    def start(keys: Array, images: Images) -> tuple[MemberState, Record]:
-        params = jax.vmap(lambda key: init_params(network, key, pixels))(keys)
+    def start(keys: Array, given: Params, images: Images) -> tuple[MemberState, Record]:
+        params = jax.vmap(lambda key: init_params(network, key, pixels))(keys) | given
         state = MemberState(params, jax.vmap(optimizer(config).init)(params))
         loss, _ = evaluate_members(network, params, images.train, images.train_labels)
         return state, record(network, observe, params, loss, images)
@@ -63,22 +63,6 @@ def compile_programs(config: TrainConfig, network: MLP, pixels: int, observe: Ob
 
     member, copy, order = by_member(mesh).spec, replicated(mesh).spec, order_sharding(config, mesh).spec
     # check_vma=False: the scans start from constants, which the checker wants marked as varying by hand.
-    sharded_start = jax.shard_map(start, mesh=mesh, in_specs=(member, copy), out_specs=member, check_vma=False)
+    sharded_start = jax.shard_map(start, mesh=mesh, in_specs=(member, member, copy), out_specs=member, check_vma=False)
     sharded_epoch = jax.shard_map(epoch, mesh=mesh, in_specs=(member, order, copy), out_specs=member, check_vma=False)
     return Programs(jax.jit(sharded_start), jax.jit(sharded_epoch, donate_argnums=0))
-
-
-def chunk_members(config: TrainConfig, platform: str, devices: int) -> int:
-    """Members trained at once over all devices.
-
-    On an accelerator the whole ensemble is one chunk. A CPU core is fastest when a few members' batches stay in its
-    cache: 4 of the paper's network with independent order, 32 with the shared order, fewer for wider networks.
-    """
-    if config.chunk is not None:
-        per_device = -(-config.chunk // devices)
-    elif platform != "cpu":
-        per_device = config.members
-    else:
-        narrow = 4 if config.order == "independent" else 32
-        per_device = max(1, narrow * 40 // max(40, *config.hidden))
-    return devices * min(per_device, -(-config.members // devices))

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Int32, PyTree
+from jaxtyping import Array, Float32, Int, Int32, PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.data import Dataset
+from ensemble.memory import Machine, accelerator_memory, plan_memory
 from ensemble.network import MLP
 from ensemble.order import device_order, host_order, member_keys, order_keys
-from ensemble.sharding import by_member, chunk_members, compile_programs, member_mesh, order_sharding, replicated
+from ensemble.sharding import by_member, compile_programs, member_mesh, order_sharding, replicated
 from ensemble.step import Images, MemberState, Observe, Record
 
 
@@ -52,6 +53,14 @@ class Moment(NamedTuple):
     """Fetches everything from the devices; call it only to save."""
 
 
+Initial = Callable[[Int[np.ndarray, " member"]], dict[str, Float32[np.ndarray, "member out inputs"]]]
+
+
+def drawn(members: np.ndarray) -> dict[str, np.ndarray]:
+    """No kernel is given: all are drawn by the law of the configuration."""
+    return {}
+
+
 def nothing(weights: tuple[Array, ...]) -> tuple[()]:
     """Observe nothing."""
     return ()
@@ -66,6 +75,7 @@ def train(
     devices: int | None = None,
     resume: Snapshot | None = None,
     on_epoch: Callable[[Moment], None] | None = None,
+    initial: Initial = drawn,
 ) -> TrainResult:
     """Train an ensemble and record every member before training and after every epoch.
 
@@ -78,6 +88,8 @@ def train(
         devices: how many local devices to spread the members over (default: all).
         resume: go on from this snapshot of the same training.
         on_epoch: called after every epoch of every chunk, to report or to save; it may raise to stop.
+        initial: initial kernels by name ("kernel1", ...) as [member, out, in] for the given numbers of members, in
+            place of those drawn by the law of the configuration; it must not depend on the company of a member.
 
     Raises:
         ValueError: the training set is smaller than one batch.
@@ -86,7 +98,7 @@ def train(
     if config.batch_size > len(data.train_images):
         raise ValueError(f"batch_size is {config.batch_size}; it must be at most the {len(data.train_images)} images")
     numbers = np.arange(config.members) if members is None else members
-    trainer = Trainer(replace(config, members=len(numbers)), data, observe, devices)
+    trainer = Trainer(replace(config, members=len(numbers)), data, observe, devices, initial)
     record = trainer.allocate(resume)
     # Where the chunk size has changed (another number of devices), the chunk in training starts anew.
     fits = resume is not None and len(jax.tree.leaves(resume.state)[0]) == trainer.chunk
@@ -119,16 +131,26 @@ class _Deferred(NamedTuple):
 class Trainer:
     """The compiled programs of one ensemble, with its data on the devices; trains chunk after chunk."""
 
-    def __init__(self, config: TrainConfig, data: Dataset, observe: Observe, devices: int | None = None) -> None:
-        self.config = config
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Dataset,
+        observe: Observe,
+        devices: int | None = None,
+        initial: Initial = drawn,
+    ) -> None:
+        self.config, self.initial = config, initial
         self.mesh = member_mesh(devices)
-        self.chunk = chunk_members(config, self.mesh.devices.flat[0].platform, self.mesh.devices.size)
+        device = self.mesh.devices.flat[0]
+        machine = Machine(device.platform, self.mesh.devices.size, device_limit=accelerator_memory())
+        self.chunk = plan_memory(config, data, observe, machine).chunk
         network = MLP((*config.hidden, data.classes), config.init, config.biases)
         splits = (data.train_images, data.train_labels, data.test_images, data.test_labels)
         self.images = Images(*jax.device_put(splits, replicated(self.mesh)))
         self.programs = compile_programs(config, network, data.train_images.shape[1], observe, self.mesh)
-        keys = jax.eval_shape(lambda: member_keys(config.seed, np.arange(self.chunk)))
-        self.shapes = jax.eval_shape(self.programs.start, keys, self.images)
+        members = np.arange(self.chunk)
+        keys = jax.eval_shape(lambda: member_keys(config.seed, members))
+        self.shapes = jax.eval_shape(self.programs.start, keys, initial(members), self.images)
 
     def allocate(self, resume: Snapshot | None) -> Record:
         """Host arrays [member, epoch, ...] for all recordings, filled as far as the snapshot goes."""
@@ -185,8 +207,9 @@ class Trainer:
         settle()
 
     def _start(self, members: np.ndarray) -> tuple[MemberState, Record]:
-        keys = jax.device_put(member_keys(self.config.seed, members), by_member(self.mesh))
-        return self.programs.start(keys, self.images)
+        start = (member_keys(self.config.seed, members), self.initial(members))
+        keys, given = jax.device_put(start, by_member(self.mesh))
+        return self.programs.start(keys, given, self.images)
 
     def _put_back(self, saved: PyTree) -> MemberState:
         leaves = jax.device_put(jax.tree.leaves(saved), by_member(self.mesh))

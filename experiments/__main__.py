@@ -102,6 +102,7 @@ def _add_overrides(run: Parser) -> None:
     add("--chunk", type=_chunk, metavar="N|auto", help="members trained at once; never changes the science")
     add("--dataset", metavar="NAME", help="sample, or a tensorflow-datasets name such as mnist or cifar10")
     add("--graphs", metavar="SET", help="invariants recorded: paper (52) or all (361)")
+    add("--start-models", metavar="FILE", help="start the layers named in a models.json from samples of its models")
     add("--save-weights", action=argparse.BooleanOptionalAction, help="keep the square weight matrices of every epoch")
 
 

@@ -10,6 +10,7 @@ from experiments import stages
 from experiments.errors import UserError
 from experiments.matrices import analyze_file
 from experiments.merging import merge_runs
+from experiments.models import read_parameters
 from experiments.presets import PRESETS, RunConfig
 from experiments.run_folder import RunFolder
 from experiments.training import Session
@@ -39,6 +40,8 @@ def override(config: RunConfig, options: Namespace) -> RunConfig:
     given = {name: value for name, value in vars(options).items() if value is not None}
     if "hidden" in given:
         given["hidden"] = tuple(given["hidden"])
+    if "start_models" in given:
+        given["start"] = read_parameters(Path(given["start_models"]))
     try:
         train = replace(config.train, **{f.name: given[f.name] for f in fields(TrainConfig) if f.name in given})
         rest = {f.name: given[f.name] for f in fields(RunConfig) if f.name in given}

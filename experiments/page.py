@@ -71,7 +71,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
 def figure(png: bytes, alt: str, caption: str, links: str = "") -> str:
     """A picture inside the page, its text for those who do not see it, and its caption."""
     source = base64.b64encode(png).decode("ascii")
-    image = f'<img src="data:image/png;base64,{source}" alt="{escape(alt)}">'
+    width = int.from_bytes(png[16:20], "big") // 2  # of the PNG header; two of its pixels are one of the page
+    image = f'<img src="data:image/png;base64,{source}" width="{width}" alt="{escape(alt)}">'
     return f'<figure>{image}<figcaption>{escape(caption)} <span class="links">{links}</span></figcaption></figure>'
 
 

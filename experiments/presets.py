@@ -17,6 +17,7 @@ class RunConfig:
         dataset: "sample" (the embedded one) or the name of an image classification set.
         graphs: invariants recorded in the training loop: the paper's 52, or all 361 up to degree 4.
         save_weights: whether the square weight matrices are kept at every epoch.
+        start: f1..f13 of fitted models by layer, e.g. "L1"; those layers start from samples of them.
 
     Raises:
         ValueError: a setting is out of its range; the message names it.
@@ -26,6 +27,7 @@ class RunConfig:
     dataset: str = "mnist"
     graphs: Graphs = "paper"
     save_weights: bool = True
+    start: dict[str, list[float]] | None = None
 
     def __post_init__(self) -> None:
         if self.graphs not in get_args(Graphs):

@@ -10,10 +10,11 @@ from analysis import EntryLaw
 from analysis.pipeline import trajectories
 from analysis.published import as_published
 from ensemble import Dataset, load
-from ensemble.sharding import chunk_members
+from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
 from experiments.errors import UserError
 from experiments.merging import MEMBERS
-from experiments.observer import square_layers
+from experiments.models import check_start
+from experiments.observer import Observer, square_layers
 from experiments.outputs import write_outputs
 from experiments.parts import PARTS, plan_parts, train_parts
 from experiments.presets import RunConfig, settings
@@ -45,6 +46,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
     """
     data = load(config.dataset, session.data_dir)
     square_layers(config.train, data.classes)
+    check_start(config, data.classes)
     identity = settings(config) | {"data": {"name": data.name, "digest": data.digest}}
     if members is not None:
         identity[MEMBERS] = [members.start, members.stop]
@@ -59,14 +61,16 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
 def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
     progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
-    parts = plan_parts(folder.path, members, len(cores()), chunk_members(config.train, "cpu", devices=1))
+    plan = plan_here(config, data)
+    print(plan, flush=True)
+    parts = plan_parts(folder.path, members, plan.machine.processes, plan.chunk)
 
     def show(done: int, total: int) -> None:
         progress.update(done, total)
         stopwatch.keep()
 
     try:
-        if jax.default_backend() != "cpu" or len(parts) == 1:
+        if plan.machine.platform != "cpu" or len(parts) == 1:
             results = train_members(folder, config, data, members, session, show, print)
         else:
             results = train_parts(folder, config, session, parts, show)

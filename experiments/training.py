@@ -10,6 +10,7 @@ from ensemble import Dataset, Moment, train
 from ensemble.checkpoint import SHARE, Checkpoints
 from ensemble.train import SnapshotError
 from experiments.errors import UserError
+from experiments.models import sampled_start
 from experiments.observer import Observer, square_layers
 from experiments.presets import RunConfig
 from experiments.recording import to_dataset
@@ -71,7 +72,15 @@ def train_members(
                     raise Interrupted(received[0])
 
             observe = Observer(config, tuple(layers.values()))
-            result = train(config.train, data, observe, members=np.array(members), resume=resume, on_epoch=on_epoch)
+            result = train(
+                config.train,
+                data,
+                observe,
+                members=np.array(members),
+                resume=resume,
+                on_epoch=on_epoch,
+                initial=sampled_start(config, data.classes),
+            )
     except SnapshotError as error:
         raise UserError(str(error)) from error
     return to_dataset(config, data, result)

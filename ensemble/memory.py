@@ -1,0 +1,184 @@
+"""How much memory a training will need, from shapes alone, and how many members are trained at once."""
+
+import itertools
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+from jaxtyping import PyTree
+
+from ensemble.config import TrainConfig
+from ensemble.dataset import Dataset
+from ensemble.network import MLP, init_params, kernels
+from ensemble.step import EVALUATION_BATCH, Observe, optimizer
+
+# Measured by benchmarks/memory.py.
+PROGRAM = 700_000_000  # bytes of a process that has loaded JAX and compiled the programs of a run
+OBSERVING = 8  # intermediates of what is observed, in sizes of the weights: all invariants of 640 x 640 take 7
+COPIES = 2  # of the recordings: themselves, and what is made of them when they are saved
+USABLE = 0.9  # of an accelerator's memory; the rest is lost between its buffers
+
+
+class Machine(NamedTuple):
+    """Where a training runs, and what it has; a limit of None is not checked."""
+
+    platform: str
+    devices: int = 1
+    processes: int = 1
+    """Processes among which the members are divided, each with as many devices."""
+    device_limit: int | None = None
+    """Bytes of one accelerator; a CPU's are the host's."""
+    host_limit: int | None = None
+    """Bytes of the host that are free."""
+
+
+class Need(NamedTuple):
+    """Bytes that a training needs."""
+
+    images: int
+    """The data set, on the host and on every device."""
+    fixed: int
+    """On every device, besides the images, however many members it trains."""
+    member: int
+    """On its device, for every member trained at once."""
+    recorded: int
+    """On the host, for all recordings of one member."""
+
+
+class MemoryPlan(NamedTuple):
+    """Members trained at once, and the bytes that takes."""
+
+    chunk: int
+    """Members trained at once by one process, over all its devices."""
+    device: int
+    """Bytes on every device."""
+    host: int
+    """Bytes of host memory over all processes; on a CPU including the devices'."""
+    recordings: int
+    """Bytes of host memory, among these, for recordings."""
+    machine: Machine
+
+    def __str__(self) -> str:
+        processes, limit = self.machine.processes, self.machine.device_limit
+        at_once = f"{self.chunk} at once" + (f" in each of {processes} processes" if processes > 1 else "")
+        on_device = f", {_of(self.device, limit)} on every device" if self.machine.platform != "cpu" else ""
+        host = _of(self.host, self.machine.host_limit)
+        return f"memory: members {at_once}{on_device}, about {host}, {_gb(self.recordings)} of it for recordings"
+
+
+def plan_memory(config: TrainConfig, data: Dataset, observe: Observe, machine: Machine) -> MemoryPlan:
+    """Choose how many members are trained at once, and estimate the memory that takes.
+
+    A device needs images + fixed + n member bytes for n members at once; the host needs the recordings of all members
+    and, for every process, the program, the images and, on a CPU, what its devices need.
+
+    Raises:
+        ValueError: it does not fit into the machine.
+    """
+    need = needs(config, data, observe)
+    here = -(-config.members // machine.processes)
+    per_device = _members_per_device(config, need, machine, here)
+    device = need.images + need.fixed + per_device * need.member
+    recordings = COPIES * config.members * need.recorded
+    process = PROGRAM + need.images + (machine.devices * device if machine.platform == "cpu" else 0)
+    parent = PROGRAM + need.images if machine.processes > 1 else 0
+    plan = MemoryPlan(
+        chunk=machine.devices * per_device,
+        device=device,
+        host=machine.processes * process + parent + recordings,
+        recordings=recordings,
+        machine=machine,
+    )
+    if machine.host_limit is not None and plan.host > machine.host_limit:
+        raise ValueError(
+            f"the training needs about {_of(plan.host, machine.host_limit)}, {_gb(recordings)} of it for recordings; "
+            "it must fit: record less (no weights, fewer epochs), or take fewer members or a smaller chunk"
+        )
+    return plan
+
+
+def needs(config: TrainConfig, data: Dataset, observe: Observe) -> Need:
+    """Bytes that a training needs, from the shapes of its arrays."""
+    pixels, widths = data.train_images.shape[1], (*config.hidden, data.classes)
+    network = MLP(widths, config.init, config.biases)
+
+    def member() -> tuple[PyTree, PyTree, PyTree]:
+        params = init_params(network, jax.random.key(0), pixels)
+        return params, optimizer(config).init(params), observe(kernels(params))
+
+    weights, moments, observed = (_bytes(shapes) for shapes in jax.eval_shape(member))
+    evaluation = min(EVALUATION_BATCH, max(len(data.train_images), len(data.test_images)))
+    steps = len(data.train_images) // config.batch_size
+    # Pixels as they are gathered and as they are normalised; the order of this epoch and of the next.
+    batch = 5 * config.batch_size * pixels + 2 * 4 * steps * config.batch_size
+    independent = config.order == "independent"
+    training = 2 * weights + 2 * 4 * config.batch_size * sum(widths) + (batch if independent else 0)
+    evaluating = 4 * evaluation * max(sum(adjacent) for adjacent in itertools.pairwise(widths))
+    observing = OBSERVING * weights + 2 * observed if observed else 0
+    return Need(
+        images=_bytes((data.train_images, data.train_labels, data.test_images, data.test_labels)),
+        fixed=5 * evaluation * pixels + (0 if independent else batch),
+        member=weights + moments + max(training, evaluating, observing),
+        recorded=(config.epochs + 1) * (observed + 13),  # three numbers and a flag beside what is observed
+    )
+
+
+def accelerator_memory() -> int | None:
+    """Bytes that programs may use on one of the local accelerators; None for a CPU and where it is not told."""
+    device = jax.local_devices()[0]
+    stats = device.memory_stats() if device.platform != "cpu" else None
+    return (stats or {}).get("bytes_limit")
+
+
+def free_memory() -> int:
+    """Bytes of host memory that can be used without swapping: all of it where the system does not tell."""
+    table = Path("/proc/meminfo")  # sysconf counts what the system uses as file cache as taken
+    if table.exists():
+        lines = dict(line.split(":") for line in table.read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _members_per_device(config: TrainConfig, need: Need, machine: Machine, members: int) -> int:
+    """The configured chunk, else what is fastest on a CPU and what fits on an accelerator, in about equal chunks."""
+    wanted, fitting = -(-members // machine.devices), _fitting(need, machine)
+    if config.chunk is not None:
+        chosen = min(wanted, -(-config.chunk // machine.devices))
+    else:
+        most = cpu_chunk(config) if machine.platform == "cpu" else wanted if fitting is None else max(1, fitting)
+        chosen = -(-wanted // -(-wanted // most))
+    if fitting is not None and chosen > fitting:
+        remedy = f"set chunk to at most {fitting * machine.devices}" if fitting else "take a narrower network"
+        asked = need.images + need.fixed + chosen * need.member
+        raise ValueError(f"{chosen} members at once need {_of(asked, machine.device_limit)} on a device: {remedy}")
+    return chosen
+
+
+def cpu_chunk(config: TrainConfig) -> int:
+    """Members at once for which a CPU core is fastest: as many as leave their batches in its cache.
+
+    Measured by benchmarks/engine.py: 4 of the paper's network with independent order, 32 with the shared order, fewer
+    for wider networks.
+    """
+    narrow = 4 if config.order == "independent" else 32
+    return max(1, narrow * 40 // max(40, *config.hidden))
+
+
+def _fitting(need: Need, machine: Machine) -> int | None:
+    """Members that fit on one device at once, or None where that is not known."""
+    if machine.device_limit is None:
+        return None
+    return max(0, int(USABLE * machine.device_limit) - need.images - need.fixed) // need.member
+
+
+def _bytes(arrays: PyTree) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(arrays))
+
+
+def _of(size: int, limit: int | None) -> str:
+    return _gb(size) if limit is None else f"{_gb(size)} of the {_gb(limit)} there are"
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
