@@ -11,11 +11,9 @@ from analysis import block_moments, rectangular
 from ensemble import TrainConfig
 from experiments.errors import UserError
 from experiments.presets import RunConfig
-from invariants import PAPER, Graph, Plan, combine, compile_plan, enumerate_bipartite, enumerate_graphs, factor_values
+from invariants import BIPARTITE, PAPER, Graph, Plan, combine, compile_plan, enumerate_graphs, factor_values
 
 DEGREES = (1, 2, 3, 4)
-BIPARTITE = tuple(graph for degree in DEGREES for graph in enumerate_bipartite(degree))
-"""The 48 graphs up to degree 4 that rectangular matrices have invariants of."""
 
 
 def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:

@@ -8,9 +8,9 @@ import xarray as xr
 
 from analysis.pipeline import Recording
 from ensemble import Dataset, TrainResult
-from experiments.observer import BIPARTITE, bipartite_invariants, recorded_graphs, square_layers
+from experiments.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.presets import RunConfig
-from invariants import NAMES, Graph, bipartite_key, combine, compile_plan
+from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan
 
 BLOCK_MOMENTS = ("x1", "x2", "h11", "h12", "h13", "h22", "h23", "h33", "v2", "v3")
 RECTANGULAR_MOMENTS = ("x", "columns", "rows", "rest")

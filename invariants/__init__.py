@@ -1,12 +1,13 @@
 """Permutation-invariant polynomials of a matrix: graphs, their contraction plan, and their values."""
 
-from invariants.bipartite import bipartite_key, enumerate_bipartite, is_bipartite, parse_bipartite
+from invariants.bipartite import BIPARTITE, bipartite_key, enumerate_bipartite, is_bipartite, parse_bipartite
 from invariants.catalogue import CUBIC_AND_QUARTIC, LINEAR_AND_QUADRATIC, NAMES, PAPER, latex, name
 from invariants.evaluation import combine, evaluate, factor_values
 from invariants.graphs import Graph, enumerate_graphs
 from invariants.plan import Plan, compile_plan
 
 __all__ = [
+    "BIPARTITE",
     "CUBIC_AND_QUARTIC",
     "LINEAR_AND_QUADRATIC",
     "NAMES",

@@ -58,3 +58,7 @@ def _relabelled(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
     rows: dict[int, int] = {}
     columns: dict[int, int] = {}
     return tuple((rows.setdefault(a, len(rows)), columns.setdefault(b, len(columns))) for a, b in edges)
+
+
+BIPARTITE = tuple(graph for degree in (1, 2, 3, 4) for graph in enumerate_bipartite(degree))
+"""The 48 graphs up to degree 4 by increasing degree: 5 of degree 1 and 2, then 43."""
