@@ -7,11 +7,13 @@ import jax
 import numpy as np
 
 from analysis import EntryLaw
+from analysis.inspection import inspect_recording, key_epochs
 from analysis.pipeline import trajectories
 from analysis.published import as_published
 from ensemble import Dataset, load
 from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
 from experiments.errors import UserError
+from experiments.inspection import write_inspection
 from experiments.merging import MEMBERS
 from experiments.models import check_start
 from experiments.observer import Observer, square_layers
@@ -20,7 +22,7 @@ from experiments.parts import PARTS, plan_parts, train_parts
 from experiments.presets import RunConfig, settings
 from experiments.progress import Progress
 from experiments.provenance import provenance
-from experiments.recording import from_dataset
+from experiments.recording import from_dataset, kept_matrices
 from experiments.run_folder import RunFolder
 from experiments.runtime import cores
 from experiments.stopwatch import SESSIONS, Stopwatch
@@ -86,6 +88,24 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
     folder.write_results(results)
 
 
+def plan_here(config: RunConfig, data: Dataset) -> MemoryPlan:
+    """What training takes on this machine: on an accelerator in one process, on a CPU in one for each core.
+
+    Raises:
+        UserError: it does not fit.
+    """
+    observe = Observer(config, tuple(square_layers(config.train, data.classes).values()))
+    device, free = jax.local_devices()[0], free_memory()
+    if device.platform == "cpu":
+        machine = Machine("cpu", processes=min(len(cores()), config.train.members), host_limit=free)
+    else:
+        machine = Machine(device.platform, jax.local_device_count(), 1, accelerator_memory(), free)
+    try:
+        return plan_memory(config.train, data, observe, machine)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
 def report(folder: RunFolder, published: bool = False) -> Path:
     """From results.nc to everything that is drawn or fitted; returns the path of the report.
 
@@ -104,7 +124,9 @@ def report(folder: RunFolder, published: bool = False) -> Path:
             fitted = as_published(fitted, recording, laws)
         except ValueError as error:
             raise UserError(str(error)) from error
-    return write_outputs(folder, fitted, config, folder.read_json("provenance.json"))
+    findings = inspect_recording(recording, kept_matrices(results, key_epochs(recording.epochs)))
+    provenance = folder.read_json("provenance.json")
+    return write_outputs(folder, fitted, config, provenance, [write_inspection(folder, findings)])
 
 
 def initial_laws(init: str, dims: np.ndarray) -> tuple[EntryLaw | None, ...]:

@@ -1,0 +1,114 @@
+"""The compiled programs: an epoch never leaves its device, members never talk, memory is reused, nothing recompiles."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ensemble import train
+from ensemble.network import MLP
+from ensemble.order import member_keys
+from ensemble.step import train_epoch
+from ensemble.train import Trainer, nothing
+from experiments.observer import Observer
+from experiments.presets import RunConfig
+from tests.tiny import TINY, tiny_data
+
+DATA = tiny_data()
+COLLECTIVES = ("all-reduce", "all-gather", "collective-permute", "all-to-all", "reduce-scatter", "collective-broadcast")
+LEAVING = ("infeed", "outfeed", "callback", "stablehlo.send", "stablehlo.recv", "MoveToHost")
+
+
+def order_shape(trainer: Trainer) -> jax.ShapeDtypeStruct:
+    keys = trainer.chunk if trainer.config.order == "independent" else 1
+    return jax.ShapeDtypeStruct((len(DATA.train_images) // TINY.batch_size, keys, TINY.batch_size), jnp.int32)
+
+
+def lowered_epoch(trainer: Trainer):
+    return trainer.programs.epoch.lower(trainer.shapes[0], order_shape(trainer), trainer.images)  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@pytest.fixture(scope="module", params=["independent", "shared"])
+def trainer(request) -> Trainer:
+    observe = Observer(RunConfig(TINY, graphs="all"), (1, 2))
+    return Trainer(replace(TINY, order=request.param), DATA, observe, devices=2)
+
+
+@pytest.mark.parametrize("order", ["independent", "shared"])
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_an_epoch_on_an_accelerator_is_one_loop_that_never_leaves_the_device(order, platform):
+    trainer = Trainer(replace(TINY, order=order), DATA, nothing, devices=1)
+    epoch = jax.jit(partial(train_epoch, MLP((4, 4, 4)), trainer.config, False))
+    traced = epoch.trace(trainer.shapes[0], order_shape(trainer), trainer.images)
+    program = traced.lower(lowering_platforms=(platform,)).as_text()
+    assert program.count("stablehlo.while") == 1
+    assert [word for word in LEAVING if word in program] == []
+
+
+def test_an_epoch_with_its_recording_never_leaves_the_device(trainer):
+    program = lowered_epoch(trainer).as_text()
+    assert "stablehlo.while" in program
+    assert [word for word in LEAVING if word in program] == []
+
+
+def test_every_product_states_the_highest_precision(trainer):
+    products = re.findall(r"stablehlo\.dot_general.*", lowered_epoch(trainer).as_text())
+    assert len(products) > 8
+    assert [line for line in products if "precision = [HIGHEST, HIGHEST]" not in line] == []
+
+
+def test_the_state_is_updated_in_place(trainer):
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(trainer.shapes[0]))
+    memory = lowered_epoch(trainer).compile().memory_analysis()
+    assert memory.alias_size_in_bytes == state / trainer.mesh.devices.size
+
+
+def test_a_second_epoch_and_a_second_chunk_compile_nothing(caplog):
+    trainer = Trainer(TINY, DATA, nothing, devices=1)
+    record = trainer.allocate(None)
+    compiled = []
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        for members in (np.arange(4), np.array([4, 5])):
+            rows = jax.tree.map(lambda whole, chosen=members: whole[chosen], record)
+            for _ in trainer.run(members, rows, None, epoch=0):
+                compiled.append(caplog.text.count("Compiling jit("))
+    assert compiled[0] >= 2
+    assert compiled == [compiled[0]] * 6
+
+
+def test_eight_devices_share_the_members_without_a_collective():
+    environment = os.environ | {
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "JAX_PLATFORMS": "cpu",
+    }
+    child = [sys.executable, "-m", "tests.test_programs"]
+    told = subprocess.run(child, cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    losses = train(replace(TINY, members=16, chunk=16), DATA, devices=1).record.train_loss
+    np.testing.assert_allclose(np.array(told.stdout.split(), float), losses[:, -1], rtol=1e-4)
+
+
+def dry_run() -> None:
+    """On eight devices: check the program of an epoch, train 16 members, print their last losses."""
+    config = replace(TINY, members=16, chunk=16)
+    trainer = Trainer(config, DATA, nothing)
+    assert trainer.mesh.devices.size == 8
+    program = lowered_epoch(trainer).compile().as_text()
+    assert "while(" in program
+    assert [word for word in COLLECTIVES if word in program] == []
+    state, _ = trainer.programs.start(member_keys(config.seed, np.arange(16)), trainer.images)
+    assert {shard.data.shape[0] for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards} == {2}
+    print(*train(config, DATA).record.train_loss[:, -1])
+
+
+if __name__ == "__main__":
+    dry_run()
