@@ -198,8 +198,13 @@ def draw(trajectories: Trajectories, name: str) -> Figure:
     """
     if name not in FIGURES:
         raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(FIGURES)}")
+    return laid_out(lambda figure: FIGURES[name].draw(figure, trajectories))
+
+
+def laid_out(paint: Callable[[Figure], Figure]) -> Figure:
+    """An empty figure, painted in the style of all figures."""
     with matplotlib.rc_context(STYLE):
-        figure = FIGURES[name].draw(Figure(layout="constrained"), trajectories)
+        figure = paint(Figure(layout="constrained"))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once and for all: otherwise every format does it anew, slowly
         return figure
