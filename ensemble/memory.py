@@ -77,7 +77,7 @@ def plan_memory(config: TrainConfig, data: Dataset, observe: Observe, machine: M
         ValueError: it does not fit into the machine.
     """
     need = needs(config, data, observe)
-    here = -(-config.members // machine.processes)
+    here = config.members if machine.platform == "cpu" else -(-config.members // machine.processes)
     per_device = _members_per_device(config, need, machine, here)
     device = need.images + need.fixed + per_device * need.member
     recordings = COPIES * config.members * need.recorded

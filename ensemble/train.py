@@ -98,7 +98,7 @@ def train(
     if config.batch_size > len(data.train_images):
         raise ValueError(f"batch_size is {config.batch_size}; it must be at most the {len(data.train_images)} images")
     numbers = np.arange(config.members) if members is None else members
-    trainer = Trainer(replace(config, members=len(numbers)), data, observe, devices, initial)
+    trainer = Trainer(config, data, observe, devices, initial, len(numbers))
     record = trainer.allocate(resume)
     # Where the chunk size has changed (another number of devices), the chunk in training starts anew.
     fits = resume is not None and len(jax.tree.leaves(resume.state)[0]) == trainer.chunk
@@ -138,12 +138,17 @@ class Trainer:
         observe: Observe,
         devices: int | None = None,
         initial: Initial = drawn,
+        members: int | None = None,
     ) -> None:
         self.config, self.initial = config, initial
+        self.members = config.members if members is None else members
         self.mesh = member_mesh(devices)
         device = self.mesh.devices.flat[0]
         machine = Machine(device.platform, self.mesh.devices.size, device_limit=accelerator_memory())
-        self.chunk = plan_memory(config, data, observe, machine).chunk
+        # On a CPU the configuration alone decides, so that neither the number of cores nor the range of members trained
+        # here changes a bit; an accelerator would compute what it does not need.
+        planned = config if device.platform == "cpu" else replace(config, members=self.members)
+        self.chunk = plan_memory(planned, data, observe, machine).chunk
         network = MLP((*config.hidden, data.classes), config.init, config.biases)
         splits = (data.train_images, data.train_labels, data.test_images, data.test_labels)
         self.images = Images(*jax.device_put(splits, replicated(self.mesh)))
@@ -154,7 +159,7 @@ class Trainer:
 
     def allocate(self, resume: Snapshot | None) -> Record:
         """Host arrays [member, epoch, ...] for all recordings, filled as far as the snapshot goes."""
-        lead = (self.config.members, self.config.epochs + 1)
+        lead = (self.members, self.config.epochs + 1)
         record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), self.shapes[1])
         if resume is not None:
             self._refuse_foreign(resume, record)
@@ -169,7 +174,7 @@ class Trainer:
             return [(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(arrays)]
 
         lengths = {len(leaf) for leaf in jax.tree.leaves(resume.record)}
-        fits = 0 <= resume.start < max(lengths) <= self.config.members and 0 <= resume.epoch <= self.config.epochs
+        fits = 0 <= resume.start < max(lengths) <= self.members and 0 <= resume.epoch <= self.config.epochs
         if not fits or kinds((resume.state, resume.record)) != kinds((self.shapes[0], record)):
             raise SnapshotError(
                 "the snapshot to resume from is of another training, or of another version of the program: "
