@@ -28,7 +28,7 @@ def distance(
 def null_distance(shape: Shape, members: int, variance: float, *, nearest: bool = False) -> NullDistance:
     """W2 between the fit to N matrices of independent entries and their law's own model, by simulation.
 
-    Entries are taken for Gaussian: uniform ones of the same variance show a distance about 5 % smaller, since their squares vary less.
+    Entries are taken for Gaussian: uniform ones of the same variance show one about 5 % smaller.
 
     Args:
         shape: of the matrices.

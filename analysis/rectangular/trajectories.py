@@ -74,16 +74,17 @@ class RectangularTrajectories(NamedTuple):
         return np.sqrt(np.prod(np.array(self.shapes), axis=1))
 
 
-def relative_variances(trajectories: RectangularTrajectories) -> Float[np.ndarray, "E L 4"]:
-    """v0, vC, vR, vE in units of the initial variance of an entry, which all four start at.
+def entry_variance(trajectories: RectangularTrajectories) -> Float[np.ndarray, "E L"]:
+    """Variance of an entry under the model, averaged over the matrix: sum_b n_b v_b / mn."""
+    sizes = np.array([dimensions(shape) for shape in trajectories.shapes], dtype=np.float64)
+    return np.sum(sizes * trajectories.parameters[..., 1:], axis=-1) / trajectories.root_size**2
 
-    Where the initial law is unknown or dependent, in units of the variance of an entry at the first epoch.
-    """
-    t = trajectories
-    sizes = [dimensions(shape) for shape in t.shapes]
-    first = np.einsum("lb,lb->l", t.parameters[0, :, 1:], np.array(sizes, dtype=np.float64)) / t.root_size**2
-    unit = np.where(np.isnan(t.initial_variance), first, t.initial_variance)
-    return t.parameters[..., 1:] / np.where(unit > 0, unit, np.nan)[:, None]
+
+def variance_unit(trajectories: RectangularTrajectories) -> Float[np.ndarray, "L"]:
+    """Variance of an initial entry; where its law is unknown or dependent, the fitted one at the first epoch."""
+    initial = trajectories.initial_variance
+    unit = np.where(np.isnan(initial), entry_variance(trajectories)[0], initial)
+    return np.where(unit > 0, unit, np.nan)
 
 
 def to_json_entry(trajectories: RectangularTrajectories, epoch: int, matrix: int) -> dict:

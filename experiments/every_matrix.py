@@ -1,0 +1,120 @@
+"""Every weight matrix of a run, whatever its shape: the five-parameter analysis, its files, its part of the report."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from analysis import plots
+from analysis.rectangular.figure import CAPTION, draw_matrices, matrix_titles
+from analysis.rectangular.pipeline import trajectories
+from analysis.rectangular.table import matrices, predictions
+from analysis.rectangular.trajectories import (
+    RectangularRecording,
+    RectangularTrajectories,
+    entry_variance,
+    to_json_entry,
+    variance_unit,
+)
+from experiments import page
+from experiments.run_folder import RunFolder
+
+TITLE = "Every weight matrix"
+FIGURE = "figures/rectangular"
+SHOWN = (0, 1, 10)
+"""Epochs in the table of the report, beside the last."""
+
+
+def analyse(results: xr.Dataset, config: dict[str, Any]) -> RectangularTrajectories:
+    """The five-parameter statistics of all weight matrices in results.nc."""
+    shapes = tuple(zip(results["rows"].values.tolist(), results["columns"].values.tolist(), strict=True))
+    recording = RectangularRecording(
+        epochs=results["epoch"].values,
+        matrices=tuple(str(name) for name in results["matrix"].values),
+        shapes=shapes,
+        invariants=results["bipartite_invariants"].values,
+        block_moments=results["rectangular_moments"].values.astype(np.float64),
+        finite=results["finite"].values.astype(bool),
+    )
+    started = config.get("start") or {}
+    variances = (
+        None if name in started else initial_variance(config["train"]["init"], *shape)
+        for name, shape in zip(recording.matrices, shapes, strict=True)
+    )
+    return trajectories(recording, tuple(variances))
+
+
+def initial_variance(init: str, fan_out: int, fan_in: int) -> float | None:
+    """Variance of the initial entries of a matrix [fan_out, fan_in]; None where they are dependent."""
+    return {
+        "gaussian": 1 / fan_in,
+        "uniform": 1 / (3 * fan_in),
+        "he": 2 / fan_in,
+        "glorot": 2 / (fan_in + fan_out),
+        "orthogonal": None,
+    }[init]
+
+
+def write_matrices(folder: RunFolder, fitted: RectangularTrajectories) -> str:
+    """Write rectangular.json, its table and its figure; returns the section of the report as HTML."""
+    epochs, count = fitted.w2.shape
+    folder.write_json("rectangular.json", [to_json_entry(fitted, e, k) for e in range(epochs) for k in range(count)])
+    folder.write_text("tables/rectangular.csv", matrices(fitted).csv())
+    figure = draw_matrices(fitted)
+    png = plots.render(figure, "png")
+    folder.write_bytes(f"{FIGURE}.png", png)
+    folder.write_bytes(f"{FIGURE}.pdf", plots.render(figure, "pdf"))
+    links = ", ".join(page.link(f"{FIGURE}.{kind}", kind) for kind in ("pdf", "png"))
+    return section(fitted, page.figure(png, f"Figure rectangular: {CAPTION}", CAPTION, links))
+
+
+def section(fitted: RectangularTrajectories, figure: str) -> str:
+    """The section of the report: what was fitted, a sentence on each matrix, a compact table, the figure (HTML)."""
+    about = (
+        "The five-parameter Gaussian model, invariant under separate permutations of rows and columns, describes "
+        "matrices of any shape: the mean of an entry, and the variances v0 of the overall mean, vC of column sums, vR "
+        "of row sums and vE of the rest. It is fitted to the linear and quadratic bipartite invariants and predicts "
+        "the 43 cubic and quartic ones. Where rows or columns are not exchangeable, as pixels and classes are not, it "
+        "describes the average over their permutations."
+    )
+    links = f"{page.link('tables/rectangular.csv', 'csv')}, {page.link('rectangular.json', 'json')}"
+    return page.section(
+        TITLE, *map(page.paragraph, (about, " ".join(_sentences(fitted)))), _table(fitted), links, figure
+    )
+
+
+def _sentences(t: RectangularTrajectories) -> Iterator[str]:
+    growth = entry_variance(t)[-1] / variance_unit(t)
+    for k, title in enumerate(matrix_titles(t)):
+        distance, null = (page.number(float(values[-1, k] / t.root_size[k])) for values in (t.w2, t.w2_null_upper))
+        yield (
+            f"W2 / √(mn) of {title} ends at {distance} (95 % of unchanged ensembles stay below {null}), its entries' "
+            f"variance at {page.number(float(growth[k]))} times the initial one."
+        )
+
+
+def _table(t: RectangularTrajectories) -> str:
+    header = (
+        *("matrix", "epoch", "W2 / √(mn)", "± se", "by chance", "v0", "vC", "vR", "vE"),
+        *("of 43", "largest deviation", "invariant"),
+    )
+    shown = [e for e, epoch in enumerate(t.epochs) if epoch in (*SHOWN, t.epochs[-1])]
+    relative = t.parameters[..., 1:] / variance_unit(t)[:, None]
+    rows = [
+        (
+            *(title, int(t.epochs[e])),
+            *(float(values[e, k] / t.root_size[k]) for values in (t.w2, t.w2_se, t.w2_null)),
+            *relative[e, k].tolist(),
+            *predictions(t, e, k),
+        )
+        for k, title in enumerate(matrix_titles(t))
+        for e in shown
+    ]
+    about = page.paragraph(
+        "Distance from the initial independent entries with its standard error and its mean by chance; variances "
+        "relative to that of an initial entry; number of predicted invariants that deviate at a false-discovery rate "
+        "of 5 % over all epochs and matrices; the largest deviation |theory − mean| / std and its graph, as edges "
+        "row-column."
+    )
+    return about + page.table(header, rows)
