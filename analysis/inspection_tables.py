@@ -12,7 +12,7 @@ from invariants import Graph, latex, name
 
 LEVEL = 0.05
 """False-discovery rate at which an invariant counts as deviating."""
-BLOCKS = ("V0", "VH", "V2", "V3")
+BLOCKS = ("V_0", "V_H", "V_2", "V_3")
 
 
 def significant(inspection: Inspection) -> tuple[int, int]:

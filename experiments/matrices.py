@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis import block_moments
+from analysis.inspection import inspect_recording
 from analysis.pipeline import Recording, trajectories
 from analysis.trajectories import HIGH, Trajectories, to_json_entry
 from experiments import atomic
 from experiments.errors import UserError
+from experiments.inspection import write_inspection
 from experiments.outputs import write_outputs
 from experiments.provenance import versions
 from experiments.run_folder import RunFolder
@@ -30,13 +32,16 @@ def analyze_file(path: Path, key: str | None, json_file: Path | None, out: Path 
     stack = read_stack(path, key)
     if not np.isfinite(stack).all(axis=(1, 2)).any():
         raise UserError(f"{path}: every matrix has an entry that is not finite; nothing is left to fit")
-    fitted = trajectories(recording_of(stack), (None,))
+    recording = recording_of(stack)
+    fitted = trajectories(recording, (None,))
     if json_file is not None:
         atomic.write_json(json_file, json_entry(fitted))
     if out is not None:
         config = {"matrices": path.name, "key": key, "digest": hashlib.sha256(stack.tobytes()).hexdigest()}
         with RunFolder.open(out, config) as folder:
-            return f"{summary(fitted)}\n{write_outputs(folder, fitted, config, {'versions': versions()})}"
+            sections = [write_inspection(folder, inspect_recording(recording, [stack[:, None]]))]
+            page = write_outputs(folder, fitted, config, {"versions": versions()}, sections)
+            return f"{summary(fitted)}\n{page}"
     return summary(fitted)
 
 

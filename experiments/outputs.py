@@ -1,5 +1,6 @@
 """The files made of the fitted statistics: fit.json, tables, figures, report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,17 @@ from experiments.report import render
 from experiments.run_folder import RunFolder
 
 
-def write_outputs(folder: RunFolder, fitted: Trajectories, config: dict[str, Any], provenance: dict[str, Any]) -> Path:
-    """Write everything a reader looks at, all from the same numbers; returns the path of the report."""
+def write_outputs(
+    folder: RunFolder,
+    fitted: Trajectories,
+    config: dict[str, Any],
+    provenance: dict[str, Any],
+    sections: Sequence[str] = (),
+) -> Path:
+    """Write everything a reader looks at, all from the same numbers; returns the path of the report.
+
+    `sections` are further parts of the report, already HTML.
+    """
     epochs, layers = fitted.w2.shape
     folder.write_json("models.json", models.to_json(fitted))
     folder.write_json("fit.json", [to_json_entry(fitted, e, layer) for e in range(epochs) for layer in range(layers)])
@@ -23,4 +33,4 @@ def write_outputs(folder: RunFolder, fitted: Trajectories, config: dict[str, Any
         pictures[name] = plots.render(figure, "png")
         folder.write_bytes(f"figures/{name}.png", pictures[name])
         folder.write_bytes(f"figures/{name}.pdf", plots.render(figure, "pdf"))
-    return folder.write_text("report.html", render(fitted, config, provenance, pictures))
+    return folder.write_text("report.html", render(fitted, config, provenance, pictures, sections))

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from analysis.pipeline import Recording
 from ensemble import Dataset, TrainResult
@@ -63,6 +64,15 @@ def _weights(layers: dict[str, int], matrices: list[np.ndarray]) -> Variables:
         f"weights_{name}": (("member", "epoch", f"row_{name}", f"column_{name}"), matrix)
         for name, matrix in zip(layers, matrices, strict=False)
     }
+
+
+def kept_matrices(results: xr.Dataset, epochs: list[int]) -> list[Float[np.ndarray, "member epoch D D"]] | None:
+    """The matrices of each layer at the given positions of epochs; None where the run has not kept them."""
+    names = [str(name) for name in results["layer"].values]
+    if "weights" in results:
+        return [results["weights"].isel(layer=k, epoch=epochs).values for k in range(len(names))]
+    kept = [results[f"weights_{name}"].isel(epoch=epochs).values for name in names if f"weights_{name}" in results]
+    return kept or None
 
 
 def from_dataset(results: xr.Dataset) -> Recording:

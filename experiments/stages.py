@@ -125,8 +125,8 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         except ValueError as error:
             raise UserError(str(error)) from error
     findings = inspect_recording(recording, kept_matrices(results, key_epochs(recording.epochs)))
-    provenance = folder.read_json("provenance.json")
-    return write_outputs(folder, fitted, config, provenance, [write_inspection(folder, findings)])
+    told = folder.read_json("provenance.json")
+    return write_outputs(folder, fitted, config, told, [write_inspection(folder, findings)])
 
 
 def initial_laws(init: str, dims: np.ndarray) -> tuple[EntryLaw | None, ...]:
