@@ -22,7 +22,7 @@ def distance(
     f: Float[np.ndarray, "*batch 5"], shape: Shape, variance: float | None = None
 ) -> Float[np.ndarray, "*batch"]:
     """W2 (not squared) of models to their `reference`."""
-    return np.sqrt(np.sum(wasserstein_squared_parts(f, reference(f, shape, variance), shape), axis=-1))
+    return np.asarray(np.sqrt(np.sum(wasserstein_squared_parts(f, reference(f, shape, variance), shape), axis=-1)))
 
 
 def null_distance(shape: Shape, members: int, variance: float, *, nearest: bool = False) -> NullDistance:
