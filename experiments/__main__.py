@@ -60,13 +60,13 @@ def build_parser() -> Parser:
     analyze = _add(
         commands,
         "analyze",
-        "the same analysis on your own ensemble of square matrices",
+        "the same analysis on your own ensemble of matrices, square or rectangular",
         "pigmm analyze weights.npy --json fit.json --out runs/mine",
     )
-    analyze.add_argument("path", metavar="PATH", help=".npy or .npz file of an array [members, D, D], rows = outputs")
+    analyze.add_argument("path", metavar="PATH", help=".npy or .npz file of an array [members, rows, columns]")
     analyze.add_argument("--key", metavar="NAME", help="which array of an .npz file")
     analyze.add_argument("--json", metavar="FILE", help="write the fit there")
-    analyze.add_argument("--out", metavar="DIR", help="write fit.json, tables and report.html there")
+    analyze.add_argument("--out", metavar="DIR", help="write the fit, tables, figures and report.html there")
 
     report = _add(
         commands, "report", "redraw tables, figures and report of a run folder", "pigmm report runs/quickstart"

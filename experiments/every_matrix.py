@@ -78,6 +78,11 @@ def section(fitted: RectangularTrajectories, figure: str) -> str:
         "the 43 cubic and quartic ones. Where rows or columns are not exchangeable, as pixels and classes are not, it "
         "describes the average over their permutations."
     )
+    if np.isnan(fitted.initial_variance).any():
+        about += (
+            " Of a matrix whose initial entries are dependent or unknown, distances are to the nearest independent "
+            "entries, and variances relative to that of an entry at the first epoch."
+        )
     links = f"{page.link('tables/rectangular.csv', 'csv')}, {page.link('rectangular.json', 'json')}"
     return page.section(
         TITLE, *map(page.paragraph, (about, " ".join(_sentences(fitted)))), _table(fitted), links, figure
@@ -89,8 +94,8 @@ def _sentences(t: RectangularTrajectories) -> Iterator[str]:
     for k, title in enumerate(matrix_titles(t)):
         distance, null = (page.number(float(values[-1, k] / t.root_size[k])) for values in (t.w2, t.w2_null_upper))
         yield (
-            f"W2 / √(mn) of {title} ends at {distance} (95 % of unchanged ensembles stay below {null}), its entries' "
-            f"variance at {page.number(float(growth[k]))} times the initial one."
+            f"At epoch {t.epochs[-1]}, W2 / √(mn) of {title} is {distance} (95 % of unchanged ensembles stay below "
+            f"{null}) and the variance of its entries {page.number(float(growth[k]))} times the initial one."
         )
 
 

@@ -13,6 +13,7 @@ from analysis.published import as_published
 from ensemble import Dataset, load
 from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
 from experiments.errors import UserError
+from experiments.every_matrix import analyse, write_matrices
 from experiments.inspection import write_inspection
 from experiments.merging import MEMBERS
 from experiments.models import check_start
@@ -126,7 +127,8 @@ def report(folder: RunFolder, published: bool = False) -> Path:
             raise UserError(str(error)) from error
     findings = inspect_recording(recording, kept_matrices(results, key_epochs(recording.epochs)))
     told = folder.read_json("provenance.json")
-    return write_outputs(folder, fitted, config, told, [write_inspection(folder, findings)])
+    sections = [write_inspection(folder, findings), write_matrices(folder, analyse(results, config))]
+    return write_outputs(folder, fitted, config, told, sections)
 
 
 def initial_laws(init: str, dims: np.ndarray) -> tuple[EntryLaw | None, ...]:

@@ -35,6 +35,7 @@ def test_a_run_leaves_what_the_contract_promises(folder):
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {".lock"}
     assert {"config.json", "provenance.json", "results.nc", "fit.json", "report.html"} <= present
     assert {"figures/deviations.pdf", "figures/wasserstein.png", "tables/parameters.csv"} <= present
+    assert {"rectangular.json", "figures/rectangular.pdf", "tables/rectangular.csv"} <= present
     assert not [name for name in present if name.startswith(("checkpoints", "parts"))]
 
 

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import PIGMM, expectation, fit, iid_model, wasserstein
+from analysis import PIGMM, expectation, fit, iid_model, rectangular, wasserstein
+from analysis.rectangular import RectangularModel
 from experiments.errors import UserError
 from experiments.matrices import analyze_file, read_stack
-from invariants import NAMES, PAPER, evaluate
+from invariants import BIPARTITE, NAMES, PAPER, bipartite_key, evaluate
 
 STACK = np.random.default_rng(3).normal(size=(30, 6, 6)) + 0.2
 
@@ -49,6 +50,35 @@ def test_sampling_a_model_and_analysing_it_gives_it_back(tmp_path):
     for k, value in enumerate(f, start=1):
         fitted = entry["parameters"][f"f{k}"]
         assert abs(fitted["value"] - value) < 4.5 * fitted["se"]
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4), (1, 5), (5, 1)], ids=str)
+def test_rectangular_matrices_get_the_five_parameter_analysis(shape, tmp_path):
+    stack = np.random.default_rng(1).normal(0.3, 1, (40, *shape))
+    stack[5, 0, 0] = np.nan
+    np.save(tmp_path / "stack.npy", stack)
+    entry, finite = entry_of(tmp_path / "stack.npy", tmp_path), np.delete(stack, 5, axis=0)
+    assert "dim" not in entry
+    assert (entry["schema"], entry["shape"], entry["members"], entry["excluded"]) == (1, list(shape), 40, 1)
+    values = np.asarray(evaluate(BIPARTITE, finite))
+    model = rectangular.fit(finite).model
+    for k, graph in enumerate(BIPARTITE):
+        invariant = entry["invariants"][bipartite_key(graph)]
+        assert invariant["mean"] == pytest.approx(values[:, k].mean(), rel=1e-9, abs=1e-9)
+    for name, value in zip(("mean", "v0", "vC", "vR", "vE"), model.parameters, strict=True):
+        assert entry["parameters"][name]["value"] == pytest.approx(value, rel=1e-12, abs=1e-15)
+    for graph, value in zip(BIPARTITE[5:], rectangular.expectation(model, BIPARTITE[5:]), strict=True):
+        assert entry["theory"][bipartite_key(graph)]["value"] == pytest.approx(value, rel=1e-9)
+    iid = RectangularModel(shape, finite.mean(), *[finite.var()] * 4)
+    assert entry["wasserstein"]["to_iid"]["w2"] == pytest.approx(rectangular.wasserstein(model, iid), rel=1e-9)
+
+
+def test_a_folder_of_rectangular_matrices_is_written_on_request(tmp_path):
+    np.save(tmp_path / "stack.npy", STACK[:, :4])
+    told = analyze_file(tmp_path / "stack.npy", None, None, tmp_path / "out")
+    assert told.startswith("members     30 of 4 x 6, 0 excluded")
+    assert "Every weight matrix" in (tmp_path / "out" / "report.html").read_text()
+    assert {"rectangular.json", "tables", "figures"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
 def test_a_folder_is_written_on_request(stack_file, tmp_path):
@@ -90,10 +120,10 @@ def test_integers_are_matrices_too(tmp_path):
 @pytest.mark.parametrize(
     ("array", "hint"),
     [
-        (np.zeros((4, 4)), "members, D, D"),
-        (np.zeros((3, 4, 5)), "members, D, D"),
-        (np.zeros((0, 4, 4)), "members, D, D"),
-        (np.zeros((3, 1, 1)), "D >= 2"),
+        (np.zeros((4, 4)), "members, rows, columns"),
+        (np.zeros((0, 4, 4)), "members, rows, columns"),
+        (np.zeros((3, 0, 5)), "members, rows, columns"),
+        (np.zeros((3, 1, 1)), "larger than 1 x 1"),
         (np.zeros((3, 4, 4), complex), "real"),
         (np.zeros((3, 4, 4), "U3"), "real"),
         (np.full((3, 4, 4), np.nan), "finite"),
