@@ -11,7 +11,7 @@ from analysis.quantile_plot import CAPTION, draw_quantiles
 from analysis.randomisation import Symmetry
 from experiments import page
 from experiments.run_folder import RunFolder
-from invariants import Graph, latex
+from invariants import Graph, latex, name
 
 TITLE = "Which symmetry, how Gaussian?"
 FIGURE = "figures/quantiles"
@@ -74,7 +74,7 @@ def _tails(one: Inspection) -> str:
     if len(BLOCKS) * kurtosis.p[block] >= LEVEL:
         return "no block has tails that differ clearly from a Gaussian's"
     kind = "heavier" if kurtosis.value[block] > 0 else "lighter"
-    return f"tails are {kind} than a Gaussian's, most clearly in {_kurtosis(one)} (excess kurtosis)"
+    return f"tails are {kind} than a Gaussian's, most clearly in {BLOCKS[block]} (excess kurtosis {_kurtosis(one)})"
 
 
 def _clearest(one: Inspection) -> int:
@@ -83,8 +83,9 @@ def _clearest(one: Inspection) -> int:
 
 
 def _kurtosis(one: Inspection) -> str:
+    """Value and standard error of the clearest excess kurtosis."""
     kurtosis, block = one.shape.kurtosis, _clearest(one)
-    return f"{BLOCKS[block]}:\u00a0{_short(kurtosis.value[block])}\u00a0±\u00a0{_short(kurtosis.se[block])}"
+    return f"{_short(kurtosis.value[block])}\u00a0±\u00a0{_short(kurtosis.se[block])}"
 
 
 def _table(inspections: Sequence[Inspection]) -> str:
@@ -104,9 +105,10 @@ def _table(inspections: Sequence[Inspection]) -> str:
 def _row(one: Inspection) -> tuple[page.Cell, ...]:
     words = {symmetry.value: symmetry.name.lower() for symmetry in Symmetry}
     p = (one.symmetries[symmetry].p for symmetry in (Symmetry.INDEPENDENT, Symmetry.SIMULTANEOUS))
+    tails = f"{_kurtosis(one)}\u00a0({BLOCKS[_clearest(one)]})"
     deviation, graph = largest(one)
-    worst = f"{_short(deviation)}\u00a0({_formula(graph)})".replace(" ", "\u00a0")
-    return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, _kurtosis(one), *significant(one), worst)
+    worst = f"{_short(deviation)}\u00a0({name(graph)})"
+    return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), worst)
 
 
 def _short(value: float) -> str:

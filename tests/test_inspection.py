@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from analysis import deviation, expectation, fit
 from analysis.false_discovery import benjamini_hochberg
 from analysis.inspection import GRAPHS, IN_PAPER, MOST_ENTRIES, Findings, inspect, inspect_recording, key_epochs
 from analysis.inspection_tables import TABLES, largest, significant
+from analysis.pipeline import Recording
 from analysis.quantile_plot import draw_quantiles
 from analysis.randomisation import Symmetry
 from experiments.inspection import section, write_inspection
-from experiments.matrices import recording_of
+from experiments.recording import _weights, kept_matrices
 from experiments.run_folder import RunFolder
 from invariants import CUBIC_AND_QUARTIC, Graph, evaluate
 
@@ -26,8 +28,26 @@ def two_scales() -> np.ndarray:
     return gaussian() * np.where(np.arange(MEMBERS) % 2, 3, 1)[:, None, None]
 
 
+def recording(stack: np.ndarray, epochs: int = 1, layers: int = 1) -> Recording:
+    """The same matrices at every epoch and layer; what is not needed here is 0, or NaN for members not finite."""
+    finite = np.asarray(np.all(np.isfinite(stack), axis=(1, 2)))
+    zeros = np.where(finite, 0.0, np.nan)[:, None, None, None] * np.ones((epochs, layers, 1))
+    losses = np.zeros((len(stack), epochs))
+    return Recording(
+        epochs=np.arange(epochs),
+        layers=tuple(f"L{k + 1}" for k in range(layers)),
+        dims=(stack.shape[1],) * layers,
+        invariants=zeros.repeat(52, axis=-1),
+        block_moments=zeros.repeat(10, axis=-1),
+        finite=finite[:, None].repeat(epochs, axis=1),
+        train_loss=losses,
+        test_loss=losses,
+        test_accuracy=losses,
+    )
+
+
 def findings_of(stack: np.ndarray) -> Findings:
-    return inspect_recording(recording_of(stack), [stack[:, None]])
+    return inspect_recording(recording(stack), [stack[:, None]])
 
 
 @pytest.fixture(scope="module")
@@ -97,19 +117,7 @@ def test_counts_and_the_largest_are_read_off(plain):
 
 def test_false_discoveries_are_controlled_over_all_that_is_inspected():
     stacks = [np.stack([gaussian(), two_scales()], axis=1)] * 2
-    recording = recording_of(gaussian())
-    twice = [
-        np.repeat(np.repeat(array, 2, axis=1), 2, axis=2) for array in (recording.invariants, recording.block_moments)
-    ]
-    recording = recording._replace(
-        epochs=np.array([0, 1]),
-        layers=("L1", "L2"),
-        dims=(DIM, DIM),
-        invariants=twice[0],
-        block_moments=twice[1],
-        finite=np.ones((MEMBERS, 2), dtype=bool),
-    )
-    inspections = inspect_recording(recording, stacks).inspections
+    inspections = inspect_recording(recording(gaussian(), epochs=2, layers=2), stacks).inspections
     assert [(one.epoch, one.layer) for one in inspections] == [(0, "L1"), (0, "L2"), (1, "L1"), (1, "L2")]
     np.testing.assert_array_equal(
         [one.q for one in inspections], benjamini_hochberg(np.array([one.p for one in inspections]))
@@ -121,7 +129,7 @@ def test_members_that_diverged_are_left_out():
     stack[:2, 0, 0] = np.nan
     (one,) = findings_of(stack).inspections
     assert one.members == MEMBERS - 2
-    np.testing.assert_array_equal(one.mean, inspect(stack[2:], 0, "M").mean)
+    np.testing.assert_array_equal(one.mean, inspect(stack[2:], 0, "L1").mean)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +144,18 @@ def test_what_cannot_be_inspected_is_said(stack, reason):
 
 
 def test_matrices_that_were_not_kept_are_said():
-    html = section(inspect_recording(recording_of(gaussian()), None))
+    html = section(inspect_recording(recording(gaussian()), None))
     assert "not kept: run again with --save-weights" in html
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 5), ()])
+def test_kept_matrices_are_found_in_results_in_whatever_form(sizes):
+    matrices = [np.random.default_rng(k).normal(size=(3, 2, dim, dim)) for k, dim in enumerate(sizes)]
+    layers = {"L1": 1, "L2": 2}
+    kept = kept_matrices(xr.Dataset(_weights(layers, matrices) if sizes else {}, {"layer": list(layers)}), [1])
+    assert (kept is None) == (not sizes)
+    for found, matrix in zip(kept or [], matrices, strict=True):
+        np.testing.assert_array_equal(found, matrix[:, [1]])
 
 
 def test_large_ensembles_are_not_permuted_and_it_is_said(monkeypatch):
