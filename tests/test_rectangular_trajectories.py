@@ -86,10 +86,10 @@ def test_the_theory_holds_for_the_model_and_is_refused_for_other_entries():
 @pytest.mark.parametrize("nearest", [False, True])
 def test_null_distance_is_that_of_simulated_matrices(shape, nearest):
     """Two means over 1000 and 2000 ensembles, each with a spread below its half."""
-    stacks = 0.5 * np.random.default_rng(3).standard_normal((2000, 7, *shape))
+    stacks = 0.5 * np.random.default_rng(3).standard_normal((2000, 2, *shape))
     f = rectangular.parameters_from_moments(np.asarray(rectangular.block_moments(stacks)), shape)
     simulated = distance(f, shape, None if nearest else 0.25)
-    null = null_distance(shape, 7, 0.25, nearest=nearest)
+    null = null_distance(shape, 2, 0.25, nearest=nearest)
     assert null.mean == pytest.approx(simulated.mean(), rel=4 * 0.5 * np.hypot(1000**-0.5, 2000**-0.5))
     assert np.mean(simulated > null.upper) == pytest.approx(0.05, abs=0.03)
     with pytest.raises(ValueError, match="0 members"):
