@@ -29,8 +29,8 @@ IN_PAPER = np.isin(np.arange(len(GRAPHS)), [GRAPHS.index(graph) for graph in CUB
 KEY_EPOCHS = (0, 1, 10)
 """Epochs inspected besides the last: before training, after the fastest changes, and well into it."""
 PERMUTATIONS = 199
-MOST_ENTRIES = 2**22
-"""Ensembles of more entries, 1000 matrices of 64 x 64, are not permuted: it would take minutes."""
+MOST_ENTRIES = 2**20
+"""Ensembles of more entries, 1000 matrices of 32 x 32, are not permuted: it would take minutes a run."""
 
 
 class Inspection(NamedTuple):
