@@ -18,6 +18,7 @@ from analysis.rectangular.trajectories import (
     variance_unit,
 )
 from experiments import page
+from experiments.laws import initial_law
 from experiments.run_folder import RunFolder
 
 TITLE = "Every weight matrix"
@@ -38,22 +39,11 @@ def analyse(results: xr.Dataset, config: dict[str, Any]) -> RectangularTrajector
         finite=results["finite"].values.astype(bool),
     )
     started = config.get("start") or {}
-    variances = (
-        None if name in started else initial_variance(config["train"]["init"], *shape)
+    laws = (
+        None if name in started else initial_law(config["train"]["init"], *shape)
         for name, shape in zip(recording.matrices, shapes, strict=True)
     )
-    return trajectories(recording, tuple(variances))
-
-
-def initial_variance(init: str, fan_out: int, fan_in: int) -> float | None:
-    """Variance of the initial entries of a matrix [fan_out, fan_in]; None where they are dependent."""
-    return {
-        "gaussian": 1 / fan_in,
-        "uniform": 1 / (3 * fan_in),
-        "he": 2 / fan_in,
-        "glorot": 2 / (fan_in + fan_out),
-        "orthogonal": None,
-    }[init]
+    return trajectories(recording, tuple(law and float(law.cumulant(2)) for law in laws))
 
 
 def write_matrices(folder: RunFolder, fitted: RectangularTrajectories) -> str:

@@ -41,7 +41,7 @@ def settings(config: RunConfig) -> dict[str, Any]:
 
 def from_settings(plain: dict[str, Any]) -> RunConfig:
     """The configuration from its plain values: the inverse of `settings`."""
-    train = TrainConfig(**plain["train"])
+    train = TrainConfig(**(plain["train"] | {"hidden": tuple(plain["train"]["hidden"])}))
     return RunConfig(train, **{name: value for name, value in plain.items() if name != "train"})
 
 

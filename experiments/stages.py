@@ -1,12 +1,9 @@
 """The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
 
-import math
 from pathlib import Path
 
 import jax
-import numpy as np
 
-from analysis import EntryLaw
 from analysis.inspection import inspect_recording, key_epochs
 from analysis.pipeline import trajectories
 from analysis.published import as_published
@@ -15,6 +12,7 @@ from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory
 from experiments.errors import UserError
 from experiments.every_matrix import analyse, write_matrices
 from experiments.inspection import write_inspection
+from experiments.laws import initial_law
 from experiments.merging import MEMBERS
 from experiments.models import check_start
 from experiments.observer import Observer, square_layers
@@ -118,7 +116,11 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         UserError: nothing is published for this run.
     """
     config, recording = folder.config, from_dataset(results := folder.read_results())
-    laws = initial_laws(config["train"]["init"], results["dim"].values)
+    started = config.get("start") or {}
+    laws = tuple(
+        None if name in started else initial_law(config["train"]["init"], dim, dim)
+        for name, dim in zip(recording.layers, recording.dims, strict=True)
+    )
     fitted = trajectories(recording, laws)
     if published:
         try:
@@ -129,15 +131,3 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     told = folder.read_json("provenance.json")
     sections = [write_inspection(folder, findings), write_matrices(folder, analyse(results, config))]
     return write_outputs(folder, fitted, config, told, sections)
-
-
-def initial_laws(init: str, dims: np.ndarray) -> tuple[EntryLaw | None, ...]:
-    """Law of the initial entries of each square layer, where fan_in = fan_out = D; None for dependent entries."""
-    laws = {
-        "gaussian": lambda dim: EntryLaw.gaussian(1 / math.sqrt(dim)),
-        "uniform": lambda dim: EntryLaw.uniform(1 / math.sqrt(dim)),
-        "he": lambda dim: EntryLaw.gaussian(math.sqrt(2 / dim)),
-        "glorot": lambda dim: EntryLaw.gaussian(1 / math.sqrt(dim)),
-        "orthogonal": lambda dim: None,
-    }
-    return tuple(laws[init](int(dim)) for dim in dims)

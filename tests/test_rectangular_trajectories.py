@@ -18,7 +18,8 @@ from analysis.rectangular.table import matrices
 from analysis.rectangular.trajectories import HIGH, LOW, NAMES, RectangularRecording, to_json_entry, variance_unit
 from analysis.resampling import bootstrap
 from ensemble.network import initializer
-from experiments.every_matrix import initial_variance, section
+from experiments.every_matrix import section
+from experiments.laws import initial_law
 from invariants import BIPARTITE, evaluate
 
 MODEL = RectangularModel((3, 5), 0.2, 0.5, 1.5, 0.7, 1.1)
@@ -162,5 +163,7 @@ def test_what_has_no_number_is_null(stack):
 def test_initial_variances_are_those_of_the_initial_weights(init):
     """The relative error of a variance of 20 000 entries is at most sqrt(2 / 20000) = 1 %."""
     kernel = np.asarray(initializer(init)(jax.random.key(0), (50, 400)))
-    assert np.mean(kernel**2) == pytest.approx(initial_variance(init, 50, 400), rel=0.04)
-    assert initial_variance("orthogonal", 50, 400) is None
+    law = initial_law(init, 50, 400)
+    assert law is not None
+    assert np.mean(kernel**2) == pytest.approx(float(law.cumulant(2)), rel=0.04)
+    assert initial_law("orthogonal", 50, 400) is None

@@ -47,7 +47,7 @@ def test_early_steps_are_pytorchs_in_single_precision(torch_cases, case, steps):
     weights, images, labels, config = batches(torch_cases, case, np.float32)
     end, losses = replay(weights, images[:steps], labels[:steps], config)
     np.testing.assert_allclose(losses, numbers[f"case{case}_f32_loss"][:steps], atol=1e-5)
-    # PyTorch's first layer is not stored in float32; the small gradients of its many weights are rounded relatively more.
+    # PyTorch's first layer is not stored in float32; the small gradients of its many weights are rounded more.
     np.testing.assert_allclose(end[0], numbers[f"case{case}_f64_step{steps}_layer0"], rtol=0, atol=1e-5)
     for k, kernel in enumerate(end[1:], start=1):
         assert kernel.dtype == np.float32
