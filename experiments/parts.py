@@ -23,7 +23,7 @@ import xarray as xr
 from experiments.errors import UserError
 from experiments.merging import concatenated, read_part
 from experiments.presets import RunConfig, settings
-from experiments.run_folder import RunFolder
+from experiments.run_folder import RunFolder, finished
 from experiments.runtime import cores
 from experiments.signals import Interrupted, collected_signals
 from experiments.training import Session
@@ -48,7 +48,7 @@ class Part(NamedTuple):
     @property
     def finished(self) -> bool:
         """Whether its results are written."""
-        return (self.path / "results.nc").exists()
+        return finished(self.path)
 
 
 def plan_parts(folder: Path, members: range, workers: int, chunk: int) -> list[Part]:

@@ -18,7 +18,7 @@ from experiments.errors import UserError
 SCHEMA = 1
 CONFIG = "config.json"
 RESULTS = "results.nc"
-DIGEST = "results.sha256"  # `sha256sum -c` understands it
+DIGEST = "results.sha256"  # written last: with it, results are complete; `sha256sum -c` understands it
 LOCK = ".lock"
 POLL = 0.1  # seconds between two attempts to lock
 LARGEST_JSON = 2**28  # bytes; fit.json of the paper's run has 1 % of it
@@ -129,8 +129,8 @@ class RunFolder:
             path.unlink(missing_ok=True)
 
     def has_results(self) -> bool:
-        """Whether training is complete: results.nc is written at its end, in full or not at all."""
-        return (self.path / RESULTS).exists()
+        """Whether training is complete, with results.nc and its SHA-256 written."""
+        return finished(self.path)
 
     def write_results(self, results: xr.Dataset) -> Path:
         """Write results.nc (netCDF-4), atomically, and then its SHA-256; returns its path.
@@ -139,10 +139,11 @@ class RunFolder:
             UserError: if it cannot be written.
         """
         content = netcdf.encode(results.assign_attrs(schema=SCHEMA))
-        self.remove(DIGEST)  # there is never one beside results that it is not of
-        path = self.write_bytes(RESULTS, content)
+        with atomic.replacing(self.path / RESULTS) as temporary:
+            temporary.write_bytes(content)
+            self.remove(DIGEST)  # of older results, now that the new ones are on the disk
         self.write_text(DIGEST, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n")
-        return path
+        return self.path / RESULTS
 
     def read_results(self) -> xr.Dataset:
         """Read results.nc whole into memory.
@@ -151,8 +152,10 @@ class RunFolder:
             UserError: if it is absent, damaged, or of a newer version.
         """
         path = self.path / RESULTS
-        if not path.exists():
-            raise UserError(f"{self.path} holds no {RESULTS}: the run has not finished; give its `pigmm run` again")
+        if not finished(self.path):
+            raise UserError(
+                f"{self.path} holds no {RESULTS} with {DIGEST}: the run has not finished; give its `pigmm run` again"
+            )
         try:
             _refuse_altered(path, self.path / DIGEST)
             results = netcdf.decode(path)
@@ -160,6 +163,11 @@ class RunFolder:
             raise UserError(f"{path} is damaged ({error}): restore it, or delete it and run again") from error
         _refuse_newer(path, results.attrs.get("schema"))
         return results
+
+
+def finished(path: Path) -> bool:
+    """Whether the folder of a run holds complete results."""
+    return (path / RESULTS).is_file() and (path / DIGEST).is_file()
 
 
 def _claim(path: Path) -> None:
@@ -226,13 +234,11 @@ def _read_json(path: Path) -> Any:
 
 
 def _refuse_altered(path: Path, digest: Path) -> None:
-    """Compare a file with its SHA-256, where that is known, before anything interprets the content."""
+    """Compare a file with its SHA-256 before it is interpreted: damaged files can make HDF5 loop for ever."""
     try:
         expected = digest.read_text(encoding="ascii").split()[0]
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return
     except (OSError, ValueError, IndexError) as error:
         raise netcdf.DamagedFile(f"its digest in {digest.name} cannot be read: {error}") from error
     if found != expected:

@@ -1,5 +1,6 @@
 """The run folder: complete files or none, one writer at a time, and one line for whatever is wrong."""
 
+import hashlib
 import json
 import os
 import resource
@@ -222,7 +223,7 @@ def test_a_full_disk_leaves_the_old_files_and_nothing_else(tmp_path: Path, resul
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert (tmp_path / "report.html").read_text() == "old"
         assert folder.read_results().sizes["member"] == 4
-    assert sorted(os.listdir(tmp_path)) == [".lock", "config.json", "report.html", "results.nc"]
+    assert sorted(os.listdir(tmp_path)) == [".lock", "config.json", "report.html", "results.nc", "results.sha256"]
 
 
 def test_results_round_trip(tmp_path: Path, results: xr.Dataset):
@@ -243,17 +244,25 @@ def test_equal_results_are_equal_bytes(results: xr.Dataset):
 
 
 def test_results_that_cannot_be_read(tmp_path: Path, results: xr.Dataset):
+    def replace(content: bytes) -> None:
+        folder.write_bytes("results.nc", content)
+        folder.write_text("results.sha256", f"{hashlib.sha256(content).hexdigest()}  results.nc\n")
+
     with RunFolder.open(tmp_path, CONFIG) as folder:
         assert "holds no results.nc" in refusal(folder.read_results)
         whole = folder.write_results(results).read_bytes()
-        for damaged in (b"", b"not netCDF", whole[:100], whole[: len(whole) // 2], whole[:-1]):
+        for damaged in (b"", b"not netCDF", whole[:100], whole[: len(whole) // 2], whole[:-1], whole + b"x"):
             folder.write_bytes("results.nc", damaged)
             assert "its SHA-256 is not the one in results.sha256" in refusal(folder.read_results)
-        folder.remove("results.sha256")
         for damaged in (b"", b"not netCDF", whole[:100], whole[: len(whole) // 2], whole[:-1]):
-            folder.write_bytes("results.nc", damaged)
+            replace(damaged)
             assert "is damaged" in refusal(folder.read_results)
-        folder.write_bytes("results.nc", encode(results.assign_attrs(schema=2)))
+        for digest in (b"", b"\xff"):
+            folder.write_bytes("results.sha256", digest)
+            assert "digest in results.sha256 cannot be read" in refusal(folder.read_results)
+        replace(encode(results.assign_attrs(schema=2)))
         assert "schema version 2" in refusal(folder.read_results)
-        folder.write_bytes("results.nc", encode(results))
+        replace(encode(results))
         assert "schema version None" in refusal(folder.read_results)
+        folder.remove("results.sha256")
+        assert "has not finished" in refusal(folder.read_results)
