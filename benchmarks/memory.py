@@ -22,7 +22,7 @@ from experiments.observer import Observer, square_layers
 from experiments.parts import MALLOC
 from experiments.presets import RunConfig, from_settings, settings
 from experiments.run_folder import RunFolder
-from experiments.training import train_members
+from experiments.training import Session, train_members
 
 
 def cases(dataset: str) -> dict[str, RunConfig]:
@@ -48,7 +48,7 @@ def measure(config: RunConfig, data_dir: str | None) -> int:
     data = load(config.dataset, data_dir)
     with tempfile.TemporaryDirectory() as path, RunFolder.open(Path(path) / "run", settings(config)) as folder:
         members = range(config.train.members)
-        folder.write_results(train_members(folder, config, data, members, lambda done, total: None, print))
+        folder.write_results(train_members(folder, config, data, members, Session(), lambda done, total: None, print))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
