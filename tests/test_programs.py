@@ -105,7 +105,7 @@ def dry_run() -> None:
     program = lowered_epoch(trainer).compile().as_text()
     assert "while(" in program
     assert [word for word in COLLECTIVES if word in program] == []
-    state, _ = trainer.programs.start(member_keys(config.seed, np.arange(16)), trainer.images)
+    state, _ = trainer.programs.start(member_keys(config.seed, np.arange(16)), {}, trainer.images)
     assert {shard.data.shape[0] for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards} == {2}
     print(*train(config, DATA).record.train_loss[:, -1])
 
