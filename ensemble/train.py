@@ -153,9 +153,9 @@ class Trainer:
         splits = (data.train_images, data.train_labels, data.test_images, data.test_labels)
         self.images = Images(*jax.device_put(splits, replicated(self.mesh)))
         self.programs = compile_programs(config, network, data.train_images.shape[1], observe, self.mesh)
-        members = np.arange(self.chunk)
-        keys = jax.eval_shape(lambda: member_keys(config.seed, members))
-        self.shapes = jax.eval_shape(self.programs.start, keys, initial(members), self.images)
+        some = np.arange(self.chunk)
+        keys = jax.eval_shape(lambda: member_keys(config.seed, some))
+        self.shapes = jax.eval_shape(self.programs.start, keys, initial(some), self.images)
 
     def allocate(self, resume: Snapshot | None) -> Record:
         """Host arrays [member, epoch, ...] for all recordings, filled as far as the snapshot goes."""
