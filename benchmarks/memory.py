@@ -32,7 +32,7 @@ def cases(dataset: str) -> dict[str, RunConfig]:
     trained = {
         "floor": run(1, 4),
         "w = 10": run(8, 10, layers=3),
-        "w = 10, shared order": run(32, 10, layers=3, order="shared"),
+        "w = 10, shared order": run(25, 10, layers=3, order="shared"),
         "w = 160": run(2, 160),
         "w = 640": run(1, 640),
     }

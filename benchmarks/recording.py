@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.data import EPOCH_IMAGES, add_data_option, dataset_name, read, where
 from ensemble.config import Order, TrainConfig
+from ensemble.memory import cpu_chunk
 from ensemble.network import kernels
 from ensemble.train import Trainer, nothing
 from experiments.observer import Observer
@@ -48,7 +49,7 @@ def seconds_of_call(function) -> float:
 def compare(order: Order, data_dir: str | None, rounds: int) -> None:
     data = read(data_dir)
     epochs = max(1, EPOCH_IMAGES // len(data.train_images))
-    chunk = 4 if order == "independent" else 32
+    chunk = cpu_chunk(TrainConfig(order=order))
     config = TrainConfig(members=chunk, epochs=epochs, order=order)
     trainer = Trainer(config, data, nothing, devices=1)
     _, fetch = next(trainer.run(np.arange(chunk), trainer.allocate(None), None, epoch=0))

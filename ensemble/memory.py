@@ -158,10 +158,10 @@ def _members_per_device(config: TrainConfig, need: Need, machine: Machine, membe
 def cpu_chunk(config: TrainConfig) -> int:
     """Members at once for which a CPU core is fastest: as many as leave their batches in its cache.
 
-    Measured by benchmarks/engine.py: 4 of the paper's network with independent order, 32 with the shared order, fewer
-    for wider networks.
+    Measured by benchmarks/engine.py: 4 of the paper's network with independent order, 16 to 48 with the shared order
+    (25 divides a thousand), fewer for wider networks.
     """
-    narrow = 4 if config.order == "independent" else 32
+    narrow = 4 if config.order == "independent" else 25
     return max(1, narrow * 40 // max(40, *config.hidden))
 
 

@@ -12,9 +12,7 @@ from ensemble.config import TrainConfig
 from ensemble.network import MLP, Params, kernels, normalise
 
 Observe = Callable[[tuple[Float[Array, "out inputs"], ...]], PyTree]
-EVALUATION_BATCH = (
-    2000  # images a step of the evaluation: large enough to be one efficient product, small enough for memory
-)
+EVALUATION_BATCH = 1000  # images a step: enough for one efficient product, few enough for a cache and for memory
 
 
 class MemberState(NamedTuple):

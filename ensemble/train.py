@@ -191,6 +191,7 @@ class Trainer:
         """
         # A last incomplete chunk is filled up with copies of its last member, so that no new shape is compiled.
         members = np.pad(members, (0, self.chunk - len(members)), mode="edge")
+        keys = order_keys(self.config.seed, members, self.config.order)
         state, latest = self._start(members) if saved is None else (self._put_back(saved), None)
 
         def settle() -> None:
@@ -202,10 +203,10 @@ class Trainer:
             settle()
             return jax.device_get(state)
 
-        order = self._order(members, epoch)
+        order = self._order(keys, epoch)
         while order is not None:
             advanced = self.programs.epoch(state, order, self.images)
-            order = self._order(members, epoch + 1)
+            order = self._order(keys, epoch + 1)
             settle()
             (state, latest), epoch = advanced, epoch + 1
             yield epoch, fetch
@@ -220,10 +221,9 @@ class Trainer:
         leaves = jax.device_put(jax.tree.leaves(saved), by_member(self.mesh))
         return jax.tree.unflatten(jax.tree.structure(self.shapes[0]), leaves)
 
-    def _order(self, members: np.ndarray, epoch: int) -> Int32[Array, "steps keys batch"] | None:
+    def _order(self, keys: Array, epoch: int) -> Int32[Array, "steps keys batch"] | None:
         if epoch >= self.config.epochs:
             return None
-        keys = order_keys(self.config.seed, members, self.config.order)
         count, batch = self.images.train.shape[0], self.config.batch_size
         if self.mesh.devices.flat[0].platform == "cpu":
             order = host_order(np.asarray(jax.random.key_data(keys)), epoch, count, batch)

@@ -70,7 +70,7 @@ def test_an_accelerator_trains_all_members_that_fit_in_equal_chunks():
 def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():
     chunks = [cpu_chunk(replace(PAPER, hidden=(width, width))) for width in (10, 40, 160, 640)]
     assert chunks == [4, 4, 1, 1]
-    assert cpu_chunk(replace(PAPER, order="shared")) == 32
+    assert cpu_chunk(replace(PAPER, order="shared")) == 25
     assert plan_memory(replace(PAPER, members=9), DATA, nothing, CPU).chunk == 3
     assert plan_memory(replace(PAPER, members=9), DATA, nothing, Machine("cpu", processes=2)).chunk == 3
     assert plan_memory(replace(PAPER, members=2), DATA, nothing, CPU).chunk == 2
