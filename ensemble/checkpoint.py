@@ -1,14 +1,17 @@
 """Checkpoints of a training: written in the background, whole or not at all, every array's digest checked."""
 
+import functools
 import hashlib
 import json
 import logging
 import math
+import os
 import re
+import shutil
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,10 +43,11 @@ class Checkpoints:
         self.folder, self.warnings = folder, list[str]()
         self._run, self._share = json.loads(json.dumps(run)), share
         self._started, self._due = 0.0, time.monotonic() + FIRST_COST / share
-        self._silence = ExitStack()
+        _silence()
+        for unfinished in folder.glob("*.orbax-checkpoint-tmp"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         options = ocp.CheckpointManagerOptions(
             max_to_keep=KEPT,
-            cleanup_tmp_directories=True,  # of a save that was killed
             async_options=ocp.AsyncOptions(post_finalization_callback=self._saved),
         )
         # Not compressed: what a file claims to hold can then be checked against its size before it is read.
@@ -57,12 +61,11 @@ class Checkpoints:
             raise self._unwritten(error) from error
 
     def __enter__(self) -> "Checkpoints":
-        self._silence.enter_context(_silent_failures())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         # That the last save failed matters no more: training is complete, or a graver error is on its way.
-        with self._silence, suppress(Exception):
+        with suppress(Exception):
             self._manager.close()
 
     def due(self) -> bool:
@@ -71,10 +74,8 @@ class Checkpoints:
         Raises:
             SnapshotError: the last save failed.
         """
-        try:
-            self._manager.check_for_errors()
-        except Exception as error:
-            raise self._unwritten(error) from error
+        if math.isinf(self._due) and not self._manager.is_saving_in_progress():
+            self.wait()  # it has ended without a call of `_saved`
         return time.monotonic() >= self._due
 
     def save(self, snapshot: Snapshot) -> None:
@@ -162,27 +163,28 @@ def _digest(array: np.ndarray) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The operating system's reason if there is one, else the first line of what tensorstore or orbax says."""
-    found = re.search(r"\[OS error \d+: (?:\w+ )?([^\]]+)\]", str(error))
-    if found:
-        return found[1]
-    return (isinstance(error, OSError) and error.strerror) or next(iter(str(error).splitlines()), repr(error))[:200]
+    """The operating system's reason if there is one, else the first line of what orbax or tensorstore says."""
+    told = re.search(r"os_error_code='(\d+)'", str(error))
+    number = int(told[1]) if told else error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else next(iter(str(error).splitlines()), repr(error))[:200]
 
 
-@contextmanager
-def _silent_failures() -> Iterator[None]:
-    """Keep orbax from printing traces of failed saves: they are raised, and told in one line, where asked for."""
+@functools.cache
+def _silence() -> None:
+    """Keep orbax from printing traces of what fails: it is raised, and told in one line, where it is asked for.
 
-    def hook(failure: threading.ExceptHookArgs) -> None:
+    For good, because its threads may outlive the checkpoints; nothing else is silenced.
+    """
+    of_thread, of_callback = threading.excepthook, sys.unraisablehook
+
+    def in_thread(failure: threading.ExceptHookArgs) -> None:
         if not type(failure.thread).__module__.startswith("orbax."):
-            previous(failure)
+            of_thread(failure)
 
-    previous, threading.excepthook = threading.excepthook, hook
-    log = logging.getLogger("absl")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        threading.excepthook = previous
-        log.setLevel(level)
+    def in_callback(failure: Any) -> None:
+        # After the first array that fails, orbax closes the loop on which tensorstore tells of the others.
+        if str(failure.exc_value) != "Event loop is closed":
+            of_callback(failure)
+
+    threading.excepthook, sys.unraisablehook = in_thread, in_callback
+    logging.getLogger("absl").addFilter(lambda entry: "/orbax/" not in entry.pathname)

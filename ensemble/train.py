@@ -138,10 +138,10 @@ class Trainer:
         observe: Observe,
         devices: int | None = None,
         initial: Initial = drawn,
-        members: int | None = None,
+        count: int | None = None,
     ) -> None:
         self.config, self.initial = config, initial
-        self.members = config.members if members is None else members
+        self.members = config.members if count is None else count
         self.mesh = member_mesh(devices)
         device = self.mesh.devices.flat[0]
         machine = Machine(device.platform, self.mesh.devices.size, device_limit=accelerator_memory())
