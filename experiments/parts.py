@@ -1,7 +1,8 @@
 """Training on a CPU in parts: one process pinned to each core trains a range of members in a folder of its own.
 
 A process that owns one core trains these networks faster than a thread of a process that owns all cores: by a fifth and
-more with independent order, by a twentieth with the shared order (benchmarks/engine.py). Parts are independent of each other: each saves and resumes for itself.
+more with independent order, by a twentieth with the shared order (benchmarks/engine.py). Parts are independent of each
+other: each saves and resumes for itself.
 """
 
 import itertools
