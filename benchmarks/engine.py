@@ -24,7 +24,7 @@ from experiments.presets import SAVED_UP_TO, RunConfig
 from experiments.runtime import cores
 
 MESH = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
-FLOOR = "floor: products of 1024 x 1024"
+FLOOR = "floor: products of 512 x 512"
 ONE_AT_A_TIME = "PyTorch, one at a time, one core"
 ORDERS: tuple[Order, ...] = ("independent", "shared")
 
