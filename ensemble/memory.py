@@ -67,20 +67,32 @@ class MemoryPlan(NamedTuple):
         return f"memory: members {at_once}{on_device}, about {host}, {_gb(self.recordings)} of it for recordings"
 
 
-def plan_memory(config: TrainConfig, data: Dataset, observe: Observe, machine: Machine) -> MemoryPlan:
+def plan_memory(
+    config: TrainConfig, data: Dataset, observe: Observe, machine: Machine, members: int | None = None
+) -> MemoryPlan:
     """Choose how many members are trained at once, and estimate the memory that takes.
 
     A device needs images + fixed + n member bytes for n members at once; the host needs the recordings of all members
-    and, for every process, the program, the images and, on a CPU, what its devices need.
+    that are trained and, for every process, the program, the images and, on a CPU, what its devices need.
+
+    Args:
+        config: the settings.
+        data: the images.
+        observe: what is recorded of a member.
+        machine: where the training runs.
+        members: how many members of the ensemble are trained there (default: all).
 
     Raises:
         ValueError: it does not fit into the machine.
     """
     need = needs(config, data, observe)
-    here = config.members if machine.platform == "cpu" else -(-config.members // machine.processes)
-    per_device = _members_per_device(config, need, machine, here)
+    members = config.members if members is None else members
+    # On a CPU the configuration alone decides, so that neither the number of cores nor the range of members trained
+    # here changes a bit; an accelerator would compute what it does not need.
+    shared_out = config.members if machine.platform == "cpu" else -(-members // machine.processes)
+    per_device = _members_per_device(config, need, machine, shared_out)
     device = need.images + need.fixed + per_device * need.member
-    recordings = COPIES * config.members * need.recorded
+    recordings = COPIES * members * need.recorded
     process = PROGRAM + need.images + (machine.devices * device if machine.platform == "cpu" else 0)
     parent = PROGRAM + need.images if machine.processes > 1 else 0
     plan = MemoryPlan(
@@ -92,8 +104,9 @@ def plan_memory(config: TrainConfig, data: Dataset, observe: Observe, machine: M
     )
     if machine.host_limit is not None and plan.host > machine.host_limit:
         raise ValueError(
-            f"the training needs about {_of(plan.host, machine.host_limit)}, {_gb(recordings)} of it for recordings; "
-            "it must fit: record less (no weights, fewer epochs), or take fewer members or a smaller chunk"
+            f"the training needs about {_gb(plan.host)} of memory, {_gb(recordings)} of it for recordings, but "
+            f"{_gb(machine.host_limit)} are free: record less (no weights, fewer epochs), or take fewer members or a "
+            "smaller chunk"
         )
     return plan
 
@@ -142,16 +155,18 @@ def free_memory() -> int:
 
 def _members_per_device(config: TrainConfig, need: Need, machine: Machine, members: int) -> int:
     """The configured chunk, else what is fastest on a CPU and what fits on an accelerator, in about equal chunks."""
-    wanted, fitting = -(-members // machine.devices), _fitting(need, machine)
+    wanted, limit = -(-members // machine.devices), machine.device_limit
+    room = None if limit is None else int(USABLE * limit) - need.images - need.fixed
+    fitting = wanted if room is None else max(0, room) // need.member
     if config.chunk is not None:
         chosen = min(wanted, -(-config.chunk // machine.devices))
     else:
-        most = cpu_chunk(config) if machine.platform == "cpu" else wanted if fitting is None else max(1, fitting)
+        most = cpu_chunk(config) if machine.platform == "cpu" else max(1, fitting)
         chosen = -(-wanted // -(-wanted // most))
-    if fitting is not None and chosen > fitting:
+    if limit is not None and chosen > fitting:
+        asked = _gb(need.images + need.fixed + chosen * need.member)
         remedy = f"set chunk to at most {fitting * machine.devices}" if fitting else "take a narrower network"
-        asked = need.images + need.fixed + chosen * need.member
-        raise ValueError(f"{chosen} members at once need {_of(asked, machine.device_limit)} on a device: {remedy}")
+        raise ValueError(f"{chosen} members at once need {asked} on a device of {_gb(limit)}: {remedy}")
     return chosen
 
 
@@ -165,19 +180,12 @@ def cpu_chunk(config: TrainConfig) -> int:
     return max(1, narrow * 40 // max(40, *config.hidden))
 
 
-def _fitting(need: Need, machine: Machine) -> int | None:
-    """Members that fit on one device at once, or None where that is not known."""
-    if machine.device_limit is None:
-        return None
-    return max(0, int(USABLE * machine.device_limit) - need.images - need.fixed) // need.member
-
-
 def _bytes(arrays: PyTree) -> int:
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(arrays))
 
 
 def _of(size: int, limit: int | None) -> str:
-    return _gb(size) if limit is None else f"{_gb(size)} of the {_gb(limit)} there are"
+    return _gb(size) if limit is None else f"{_gb(size)} of {_gb(limit)} free"
 
 
 def _gb(size: int) -> str:

@@ -1,7 +1,6 @@
 """Training an ensemble: chunks of members, epochs of each chunk, and what is recorded of them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -145,10 +144,7 @@ class Trainer:
         self.mesh = member_mesh(devices)
         device = self.mesh.devices.flat[0]
         machine = Machine(device.platform, self.mesh.devices.size, device_limit=accelerator_memory())
-        # On a CPU the configuration alone decides, so that neither the number of cores nor the range of members trained
-        # here changes a bit; an accelerator would compute what it does not need.
-        planned = config if device.platform == "cpu" else replace(config, members=self.members)
-        self.chunk = plan_memory(planned, data, observe, machine).chunk
+        self.chunk = plan_memory(config, data, observe, machine, self.members).chunk
         network = MLP((*config.hidden, data.classes), config.init, config.biases)
         splits = (data.train_images, data.train_labels, data.test_images, data.test_labels)
         self.images = Images(*jax.device_put(splits, replicated(self.mesh)))

@@ -51,9 +51,12 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
     identity = settings(config) | {"data": {"name": data.name, "digest": data.digest}}
     if members is not None:
         identity[MEMBERS] = [members.start, members.stop]
+    trained = members or range(config.train.members)
+    if not path.exists():
+        plan_here(config, data, len(trained))  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
         if not folder.has_results():
-            measure(folder, config, data, session, members or range(config.train.members))
+            measure(folder, config, data, session, trained)
         for name in SCAFFOLDING:
             folder.remove(name)
         return report(folder, published)
@@ -62,7 +65,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
 def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
     progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
-    plan = plan_here(config, data)
+    plan = plan_here(config, data, len(members))
     print(plan, flush=True)
     parts = plan_parts(folder.path, members, plan.machine.processes, plan.chunk)
 
@@ -87,8 +90,8 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
     folder.write_results(results)
 
 
-def plan_here(config: RunConfig, data: Dataset) -> MemoryPlan:
-    """What training takes on this machine: on an accelerator in one process, on a CPU in one for each core.
+def plan_here(config: RunConfig, data: Dataset, members: int) -> MemoryPlan:
+    """What training so many members takes here: on an accelerator in one process, on a CPU in one for each core.
 
     Raises:
         UserError: it does not fit.
@@ -96,11 +99,11 @@ def plan_here(config: RunConfig, data: Dataset) -> MemoryPlan:
     observe = Observer(config, tuple(square_layers(config.train, data.classes).values()))
     device, free = jax.local_devices()[0], free_memory()
     if device.platform == "cpu":
-        machine = Machine("cpu", processes=min(len(cores()), config.train.members), host_limit=free)
+        machine = Machine("cpu", processes=min(len(cores()), members), host_limit=free)
     else:
         machine = Machine(device.platform, jax.local_device_count(), 1, accelerator_memory(), free)
     try:
-        return plan_memory(config.train, data, observe, machine)
+        return plan_memory(config.train, data, observe, machine, members)
     except ValueError as error:
         raise UserError(str(error)) from error
 

@@ -10,8 +10,11 @@ import pytest
 from ensemble import Dataset, TrainConfig
 from ensemble.memory import Machine, cpu_chunk, free_memory, needs, plan_memory
 from ensemble.train import Trainer, nothing
+from experiments import stages
+from experiments.errors import UserError
 from experiments.observer import Observer
-from experiments.presets import RunConfig
+from experiments.presets import QUICKSTART, RunConfig
+from experiments.training import Session
 from tests.tiny import TINY, tiny_data
 
 GB = 10**9
@@ -65,6 +68,7 @@ def test_an_accelerator_trains_all_members_that_fit_in_equal_chunks():
     third = (need.images + need.fixed + 400 * need.member) / 0.9 / GB
     assert plan_memory(PAPER, DATA, nothing, gpu(third)).chunk == 334
     assert plan_memory(PAPER, DATA, nothing, gpu(third, devices=4)).chunk == 1000
+    assert plan_memory(PAPER, DATA, nothing, gpu(80), members=100).chunk == 100
 
 
 def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():
@@ -72,7 +76,7 @@ def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():
     assert chunks == [4, 4, 1, 1]
     assert cpu_chunk(replace(PAPER, order="shared")) == 25
     assert plan_memory(replace(PAPER, members=9), DATA, nothing, CPU).chunk == 3
-    assert plan_memory(replace(PAPER, members=9), DATA, nothing, Machine("cpu", processes=2)).chunk == 3
+    assert plan_memory(replace(PAPER, members=9), DATA, nothing, Machine("cpu", processes=2), members=4).chunk == 3
     assert plan_memory(replace(PAPER, members=2), DATA, nothing, CPU).chunk == 2
 
 
@@ -85,13 +89,17 @@ def test_memory_grows_with_what_is_asked_for():
     few, many = (plan_memory(replace(PAPER, members=n), DATA, keep_hidden, CPU) for n in (100, 1000))
     assert many.recordings == 10 * few.recordings
     assert many.host - few.host == many.recordings - few.recordings
+    part = plan_memory(replace(PAPER, members=1000), DATA, keep_hidden, CPU, members=100)
+    assert part.recordings == few.recordings
     two = plan_memory(PAPER, DATA, nothing, Machine("cpu", processes=2))
     assert two.host > 2 * plan_memory(PAPER, DATA, nothing, CPU).host
 
 
 def test_what_does_not_fit_into_the_host_is_refused_in_one_line():
     config, small = replace(PAPER, hidden=(640, 640), members=1000), Machine("cpu", host_limit=16 * GB)
-    with pytest.raises(ValueError, match=r"16\.0 GB there are, 1\S+ GB of it for recordings; .*record less") as refusal:
+    with pytest.raises(
+        ValueError, match=r"1\S+ GB of it for recordings, but 16\.0 GB are free: record less"
+    ) as refusal:
         plan_memory(config, DATA, keep_hidden, small)
     assert "\n" not in str(refusal.value)
     assert plan_memory(config, DATA, nothing, small).host < 16 * GB
@@ -112,10 +120,17 @@ def test_what_does_not_fit_on_a_device_is_refused_with_what_does():
 def test_the_plan_is_told_in_one_line():
     told = str(plan_memory(PAPER, DATA, keep_hidden, Machine("cpu", processes=2, host_limit=16 * GB)))
     assert told.startswith("memory: members 4 at once in each of 2 processes, about ")
-    assert "of the 16.0 GB there are" in told
+    assert "of 16.0 GB free" in told
     assert "\n" not in told
     assert "on every device" in str(plan_memory(PAPER, DATA, nothing, gpu(80)))
 
 
 def test_free_memory_is_that_of_a_machine():
     assert 10**8 < free_memory() < 10**14
+
+
+def test_a_run_that_does_not_fit_is_refused_before_it_leaves_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(stages, "free_memory", lambda: GB // 2)
+    with pytest.raises(UserError, match=r"but 0\.5 GB are free"):
+        stages.run(QUICKSTART, tmp_path / "run", Session())
+    assert not (tmp_path / "run").exists()
