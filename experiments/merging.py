@@ -70,12 +70,21 @@ def concatenated(pieces: list[Piece]) -> xr.Dataset:
     Raises:
         UserError: they do not hold the same quantities.
     """
+    for piece in pieces[1:]:
+        if _layout(piece.results) != _layout(pieces[0].results):
+            raise UserError(
+                f"the results in {pieces[0].path} and {piece.path} do not hold the same quantities: "
+                "make both with one version of pigmm"
+            )
     datasets = [piece.results for piece in pieces]
-    try:
-        return xr.concat(datasets, "member", data_vars="minimal", coords="minimal", compat="equals", join="exact")
-    except ValueError as error:
-        paths = ", ".join(str(piece.path) for piece in pieces)
-        raise UserError(f"the results in {paths} are not alike ({error}): make all with one version") from error
+    return xr.concat(datasets, "member", data_vars="minimal", coords="minimal", compat="override", join="override")
+
+
+def _layout(results: xr.Dataset) -> dict[Any, Any]:
+    """Of every variable its type and shape, but for the members; of the coordinates the values too."""
+    coordinates = {name: values.values.tolist() for name, values in results.coords.items() if name != "member"}
+    first = results.isel(member=0, drop=True).variables
+    return {name: (values.dims, values.dtype, values.shape, coordinates.get(name)) for name, values in first.items()}
 
 
 def _range(path: Path, given: Any) -> range:
