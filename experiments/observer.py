@@ -23,10 +23,10 @@ def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:
         UserError: there is none.
     """
     widths = (*train.hidden, classes)
-    square = {f"L{k}": k for k in range(1, len(widths)) if widths[k] == widths[k - 1]}
+    square = {f"L{k}": k for k in range(1, len(widths)) if widths[k] == widths[k - 1] > 1}
     if not square:
         raise UserError(
-            f"hidden widths {train.hidden} with {classes} classes give no square weight matrix; repeat a width"
+            f"hidden widths {train.hidden} with {classes} classes give no square weight matrix; repeat a width above 1"
         )
     return square
 

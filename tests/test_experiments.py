@@ -93,6 +93,7 @@ def test_another_configuration_in_the_same_folder_is_refused(folder):
         (["run", "paper-gaussian", "--members", "0"], "members"),
         (["run", "paper-gaussian", "--chunk", "many"], "auto"),
         (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "7", "8"], "square"),
+        (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "1", "1"], "square"),
         (["run", "paper-gaussian", "--data-dir", "/nonexistent"], "/nonexistent"),
         (["report", "/nonexistent"], "/nonexistent"),
         (["analyze", "/nonexistent.npy"], "/nonexistent.npy"),
