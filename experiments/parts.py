@@ -123,14 +123,14 @@ class _Crew:
             process.terminate()
 
     def _follow(self, part: Part, core: int) -> None:
-        process = self._start(part, core)
-        assert process.stdout is not None
         failure = None
-        for line in process.stdout:
-            message = json.loads(line)
-            failure = message.get("failed", failure)
-            self._hear(part, message)
-        code = process.wait()
+        with self._start(part, core) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                message = json.loads(line)
+                failure = message.get("failed", failure)
+                self._hear(part, message)
+            code = process.wait()
         self._running.remove(process)
         if code and not (self._stopped and code in STOPPED):
             self._fail(failure or _what_happened(part, code))

@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 
 from analysis.inspection import inspect_recording, key_epochs
-from analysis.pipeline import trajectories
+from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
 from ensemble import Dataset, load
 from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
@@ -108,6 +108,20 @@ def plan_here(config: RunConfig, data: Dataset, members: int) -> MemoryPlan:
         raise UserError(str(error)) from error
 
 
+def refuse_all_diverged(folder: RunFolder, recording: Recording) -> None:
+    """Refuse to report an ensemble of which at some epoch no member is left.
+
+    Raises:
+        UserError: at which epoch.
+    """
+    left = included(recording).any(axis=0).all(axis=-1)
+    if not left.all():
+        raise UserError(
+            f"every member in {folder.path} had diverged by epoch {recording.epochs[~left][0]}; "
+            "results.nc keeps what was recorded: lower --learning-rate, or choose another --init"
+        )
+
+
 def report(folder: RunFolder, published: bool = False) -> Path:
     """From results.nc to everything that is drawn or fitted; returns the path of the report.
 
@@ -116,9 +130,10 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         published: give deviations, error bars and distances as the paper's scripts make them.
 
     Raises:
-        UserError: nothing is published for this run.
+        UserError: no member is left, or nothing is published for this run.
     """
     config, recording = folder.config, from_dataset(results := folder.read_results())
+    refuse_all_diverged(folder, recording)
     started = config.get("start") or {}
     laws = tuple(
         None if name in started else initial_law(config["train"]["init"], dim, dim)
