@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend."""
+"""The one error that is the user's to mend, and how other errors are told in it."""
 
 
 class UserError(Exception):
@@ -6,3 +6,8 @@ class UserError(Exception):
 
     The entry point prints the line, without a traceback, and exits with code 2.
     """
+
+
+def reason(error: Exception) -> str:
+    """The first line of what an error says, to be put into one line for people."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

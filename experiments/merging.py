@@ -59,7 +59,7 @@ def read_part(path: Path) -> Piece:
         members = _range(path, config.pop(MEMBERS, None))
         results = folder.read_results()
         provenance = folder.read_json("provenance.json") if (path / "provenance.json").exists() else None
-    if "member" not in results.coords or not np.array_equal(results["member"].values, members):
+    if "member" not in results.coords or not _are(results["member"].values, members):
         raise UserError(f"{path} does not hold the members {_name(members)} that it says: run it again")
     return Piece(path, config, members, results, provenance)
 
@@ -85,6 +85,10 @@ def _layout(results: xr.Dataset) -> dict[Any, Any]:
     coordinates = {name: values.values.tolist() for name, values in results.coords.items() if name != "member"}
     first = results.isel(member=0, drop=True).variables
     return {name: (values.dims, values.dtype, values.shape, coordinates.get(name)) for name, values in first.items()}
+
+
+def _are(numbers: np.ndarray, members: range) -> bool:
+    return numbers.size == members.stop - members.start and np.array_equal(numbers, np.array(members))
 
 
 def _range(path: Path, given: Any) -> range:

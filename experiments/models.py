@@ -11,7 +11,7 @@ from analysis import PIGMM
 from analysis.trajectories import Trajectories
 from ensemble.order import member_keys
 from ensemble.train import Initial, drawn
-from experiments.errors import UserError
+from experiments.errors import UserError, reason
 from experiments.observer import square_layers
 from experiments.presets import RunConfig
 
@@ -42,7 +42,9 @@ def read_parameters(path: Path) -> dict[str, list[float]]:
             raise ValueError(f"its schema version is {content['schema']!r}, this pigmm reads version {SCHEMA}")
         return {str(layer): PIGMM.from_json(model).parameters.tolist() for layer, model in content["models"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is no file of models ({error}); give the models.json of a run folder") from error
+        raise UserError(
+            f"{path} is no file of models ({reason(error)}); give the models.json of a run folder"
+        ) from error
 
 
 def check_start(config: RunConfig, classes: int) -> None:

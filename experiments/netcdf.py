@@ -7,6 +7,8 @@ import h5py
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
+from experiments.errors import reason
+
 
 class DamagedFile(ValueError):
     """The file is not netCDF-4, or is truncated or damaged."""
@@ -39,7 +41,7 @@ def decode(path: Path) -> xr.Dataset:
     except DamagedFile:
         raise
     except Exception as error:  # what HDF5, h5netcdf and xarray make of damage depends on the place
-        raise DamagedFile(next(iter(str(error).splitlines()), type(error).__name__)) from error
+        raise DamagedFile(reason(error)) from error
 
 
 def _refuse_hostile(file: h5py.File, size: int) -> None:

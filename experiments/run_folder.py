@@ -13,7 +13,7 @@ from typing import Any
 import xarray as xr
 
 from experiments import atomic, netcdf
-from experiments.errors import UserError
+from experiments.errors import UserError, reason
 
 SCHEMA = 1
 CONFIG = "config.json"
@@ -94,7 +94,7 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        return atomic.write_bytes(self.path / name, content)
+        return atomic.write_bytes(self._at(name), content)
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file of the folder in UTF-8, atomically; returns its path.
@@ -102,7 +102,7 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        return atomic.write_text(self.path / name, text)
+        return atomic.write_text(self._at(name), text)
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write a JSON file of the folder, atomically; NaN and infinities become null. Returns its path.
@@ -110,23 +110,29 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        return atomic.write_json(self.path / name, value)
+        return atomic.write_json(self._at(name), value)
 
-    def read_json(self, name: str) -> Any:
-        """Read a JSON file of the folder.
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read a JSON object from a file of the folder.
 
         Raises:
-            UserError: if it is absent or damaged.
+            UserError: if it is absent or damaged, or holds something else.
         """
-        return _read_json(self.path / name)
+        return _read_json(self._at(name))
 
     def remove(self, name: str) -> None:
         """Remove a file or a folder of the folder, if it is there."""
-        path = self.path / name
+        path = self._at(name)
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+    def _at(self, name: str) -> Path:
+        """Path of a file of the folder; some names come from files, and none may lead out."""
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"{name!r} is not the name of a file in {self.path}: that file is damaged; restore it")
+        return self.path / name
 
     def has_results(self) -> bool:
         """Whether training is complete, with results.nc and its SHA-256 written."""
@@ -218,19 +224,20 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not (path / CONFIG).is_file():
         raise UserError(f"{path} is not a run folder (no {CONFIG}): give the folder of a `pigmm run`")
     stored = _read_json(path / CONFIG)
-    if not isinstance(stored, dict):
-        raise UserError(f"{path / CONFIG} is damaged (not an object): restore it, or choose another folder")
     _refuse_newer(path / CONFIG, stored.pop("schema", None))
     return stored
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_JSON:
             raise ValueError(f"it has more than {LARGEST_JSON} bytes")
-        return json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("not an object")
+        return content
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({error}): restore it, or run again elsewhere") from error
+        raise UserError(f"{path} cannot be read ({reason(error)}): restore it, or run again elsewhere") from error
 
 
 def _refuse_altered(path: Path, digest: Path) -> None:

@@ -1,15 +1,17 @@
 """The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
 
 from pathlib import Path
+from typing import Any
 
 import jax
+import xarray as xr
 
 from analysis.inspection import inspect_recording, key_epochs
 from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
 from ensemble import Dataset, load
 from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
-from experiments.errors import UserError
+from experiments.errors import UserError, reason
 from experiments.every_matrix import analyse, write_matrices
 from experiments.inspection import write_inspection
 from experiments.laws import initial_law
@@ -18,7 +20,7 @@ from experiments.models import check_start
 from experiments.observer import Observer, square_layers
 from experiments.outputs import write_outputs
 from experiments.parts import PARTS, plan_parts, train_parts
-from experiments.presets import RunConfig, settings
+from experiments.presets import RunConfig, from_settings, settings
 from experiments.progress import Progress
 from experiments.provenance import provenance
 from experiments.recording import from_dataset, kept_matrices
@@ -108,6 +110,25 @@ def plan_here(config: RunConfig, data: Dataset, members: int) -> MemoryPlan:
         raise UserError(str(error)) from error
 
 
+def recorded(folder: RunFolder) -> tuple[dict[str, Any], xr.Dataset, Recording]:
+    """The configuration, results.nc, and what the analysis needs of it.
+
+    Raises:
+        UserError: they cannot be read, or are not those of a run.
+    """
+    config, results = folder.config, folder.read_results()
+    try:
+        from_settings({name: value for name, value in config.items() if name not in ("data", MEMBERS)})
+        if not isinstance(config.get("start") or {}, dict):
+            raise ValueError(f"start is {config['start']!r}")
+        return config, results, from_dataset(results)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder.path} does not hold a run that can be reported ({reason(error)}): "
+            "restore its config.json and results.nc"
+        ) from error
+
+
 def refuse_all_diverged(folder: RunFolder, recording: Recording) -> None:
     """Refuse to report an ensemble of which at some epoch no member is left.
 
@@ -132,7 +153,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     Raises:
         UserError: no member is left, or nothing is published for this run.
     """
-    config, recording = folder.config, from_dataset(results := folder.read_results())
+    config, results, recording = recorded(folder)
     refuse_all_diverged(folder, recording)
     started = config.get("start") or {}
     laws = tuple(
