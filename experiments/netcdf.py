@@ -46,10 +46,10 @@ def decode(path: Path) -> xr.Dataset:
 
 def _refuse_hostile(file: h5py.File, size: int) -> None:
     """Refuse a file that refers to others, or that would take more memory than it has bytes: ours do neither."""
+    links: dict[str, object] = {}
+    file.visititems_links(links.__setitem__)
     claimed = 0
-
-    def visit(name: str, link: h5py.HardLink | h5py.SoftLink | h5py.ExternalLink) -> None:
-        nonlocal claimed
+    for name, link in links.items():
         if not isinstance(link, h5py.HardLink):
             raise DamagedFile(f"{name!r} is a link to something else")
         item = file[name]
@@ -57,8 +57,6 @@ def _refuse_hostile(file: h5py.File, size: int) -> None:
             if item.is_virtual or item.external:
                 raise DamagedFile(f"the content of {name!r} is in another file")
             claimed += item.nbytes
-
-    file.visititems_links(visit)
     if claimed > size:
         raise DamagedFile(f"it claims to hold {claimed} bytes and has {size}")
 
