@@ -111,6 +111,9 @@ def _add_session(run: Parser) -> None:
     add = run.add_argument
     add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
     add("--member-range", type=_range, metavar="A:B", help="train members A to B-1 only, for `pigmm merge`")
+    add("--distributed", metavar="HOST:PORT", help="one of several processes, which meet there; auto finds out where")
+    add("--processes", type=int, metavar="N", help="how many processes; left out with --distributed auto")
+    add("--process", type=int, metavar="I", help="number of this process, 0 to N-1; left out with --distributed auto")
     add("--save-share", type=_share, default=0.02, metavar="X", help="share of the time for checkpoints (0.02)")
 
 

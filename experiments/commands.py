@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from ensemble import DataError, TrainConfig
-from experiments import stages
+from experiments import distributed, stages
+from experiments.distributed import Cluster
 from experiments.errors import UserError
 from experiments.matrices import analyze_file
 from experiments.merging import merge_runs
@@ -28,6 +29,8 @@ def run(options: Namespace) -> int:
     config = override(PRESETS[options.preset].config, options)
     members = _members(config, options.member_range)
     session = Session(options.data_dir, options.save_share)
+    if options.distributed:
+        return _run_distributed(config, Path(options.out or f"runs/{options.preset}"), session, options)
     return _run(config, Path(options.out or f"runs/{options.preset}"), session, members, options.as_published)
 
 
@@ -62,6 +65,23 @@ def _members(config: RunConfig, given: range | None) -> range | None:
 def _run(config: RunConfig, path: Path, session: Session, members: range | None = None, published: bool = False) -> int:
     try:
         print(stages.run(config, path, session, members, published))
+    except DataError as error:
+        raise UserError(str(error)) from error
+    return 0
+
+
+def _run_distributed(config: RunConfig, path: Path, session: Session, options: Namespace) -> int:
+    given = (options.processes, options.process)
+    if options.distributed == "auto":
+        cluster = Cluster(None, *given)
+    elif None in given or not 0 <= options.process < options.processes:
+        raise UserError(f"--processes {given[0]} and --process {given[1]} do not fit: give N, and I from 0 to N-1")
+    else:
+        cluster = Cluster(options.distributed, *given)
+    if options.member_range or options.as_published:
+        raise UserError("--distributed goes with neither --member-range nor --as-published: leave them out")
+    try:
+        print(distributed.run(config, path, session, cluster))
     except DataError as error:
         raise UserError(str(error)) from error
     return 0

@@ -56,11 +56,19 @@ def plan_parts(folder: Path, members: range, workers: int, chunk: int) -> list[P
     """The parts of a run: those an interrupted run has begun, else about equal ranges of whole chunks, one a worker."""
     begun = [re.fullmatch(r"(\d+)-(\d+)", path.name) for path in sorted((folder / PARTS).glob("*-*"))]
     ranges = [range(int(match[1]), int(match[2])) for match in begun if match]
-    if not _cover(ranges, members):
-        chunks = -(-len(members) // chunk)
-        cuts = [members.start + min(len(members), chunk * (chunks * n // workers)) for n in range(workers + 1)]
-        ranges = [range(start, stop) for start, stop in itertools.pairwise(cuts) if start < stop]
-    return [Part(folder / PARTS / f"{part.start:06d}-{part.stop:06d}", part) for part in ranges]
+    return [part_of(folder, part) for part in (ranges if _cover(ranges, members) else split(members, workers, chunk))]
+
+
+def part_of(folder: Path, members: range) -> Part:
+    """The part of a run that trains these members."""
+    return Part(folder / PARTS / f"{members.start:06d}-{members.stop:06d}", members)
+
+
+def split(members: range, workers: int, chunk: int = 1) -> list[range]:
+    """At most so many about equal ranges of whole chunks."""
+    chunks = -(-len(members) // chunk)
+    cuts = [members.start + min(len(members), chunk * (chunks * n // workers)) for n in range(workers + 1)]
+    return [range(start, stop) for start, stop in itertools.pairwise(cuts) if start < stop]
 
 
 def train_parts(

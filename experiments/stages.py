@@ -50,18 +50,28 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
     data = load(config.dataset, session.data_dir)
     square_layers(config.train, data.classes)
     check_start(config, data.classes)
-    identity = settings(config) | {"data": {"name": data.name, "digest": data.digest}}
+    identity = identify(config, data)
     if members is not None:
         identity[MEMBERS] = [members.start, members.stop]
     trained = members or range(config.train.members)
     if not path.exists():
         plan_here(config, data, len(trained))  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
-        if not folder.has_results():
-            measure(folder, config, data, session, trained)
-        for name in SCAFFOLDING:
-            folder.remove(name)
+        train_if_need_be(folder, config, data, session, trained)
         return report(folder, published)
+
+
+def identify(config: RunConfig, data: Dataset) -> dict[str, Any]:
+    """What a run folder of all members is recognised by."""
+    return settings(config) | {"data": {"name": data.name, "digest": data.digest}}
+
+
+def train_if_need_be(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+    """Have the folder hold the results of these members, and nothing that was only needed to get there."""
+    if not folder.has_results():
+        measure(folder, config, data, session, members)
+    for name in SCAFFOLDING:
+        folder.remove(name)
 
 
 def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
