@@ -63,8 +63,8 @@ def build_parser() -> Parser:
         "the same analysis on your own ensemble of matrices, square or rectangular",
         "pigmm analyze weights.npy --json fit.json --out runs/mine",
     )
-    analyze.add_argument("path", metavar="PATH", help=".npy or .npz file of an array [members, rows, columns]")
-    analyze.add_argument("--key", metavar="NAME", help="which array of an .npz file")
+    analyze.add_argument("path", metavar="PATH", help=".npy, .npz or .safetensors: an array [members, rows, columns]")
+    analyze.add_argument("--key", metavar="NAME", help="which array of a file that holds several")
     analyze.add_argument("--json", metavar="FILE", help="write the fit there")
     analyze.add_argument("--out", metavar="DIR", help="write the fit, tables, figures and report.html there")
 

@@ -5,10 +5,11 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -196,13 +197,20 @@ def test_models(tmp_path: Path, content: Any):
 STACK = np.random.default_rng(1).normal(size=(3, 4, 4))
 
 
-@pytest.mark.parametrize("form", ["npy", "npz", "compressed"])
+def write_safetensors(file: IO[bytes], array: np.ndarray) -> None:
+    file.write(safetensors.numpy.save({"a": array}))
+
+
+WRITERS = {"npy": np.save, "npz": np.savez, "compressed": np.savez_compressed, "safetensors": write_safetensors}
+
+
+@pytest.mark.parametrize("form", WRITERS)
 @FUZZ
 @given(data=st.data())
 def test_matrices(tmp_path: Path, form: str, data: st.DataObject):
-    path = tmp_path / f"stack.{form[:3]}"
+    path = tmp_path / "stack"
     with path.open("wb") as file:
-        {"npy": np.save, "npz": np.savez, "compressed": np.savez_compressed}[form](file, STACK)
+        WRITERS[form](file, STACK)
     path.write_bytes(data.draw(damaged(path.read_bytes())))
     assert_harmless(lambda: read_stack(path), UserError)
 
@@ -220,6 +228,19 @@ def test_headers_of_matrices(tmp_path: Path, form: str, sizes: list[int], kind: 
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("a.npy", content)
     assert_harmless(lambda: read_stack(path), UserError)
+
+
+TENSOR = {"a": {"dtype": "F64", "shape": list(STACK.shape), "data_offsets": [0, STACK.nbytes]}}
+
+
+@FUZZ
+@given(header=JSON | changed(TENSOR), names=st.lists(st.text(max_size=8), max_size=2))
+def test_headers_of_safetensors(tmp_path: Path, header: Any, names: list[str]):
+    if isinstance(header, dict):
+        header |= {name: next(iter(header.values()), None) for name in names}
+    text = json.dumps(header).encode()
+    (tmp_path / "stack").write_bytes(len(text).to_bytes(8, "little") + text + STACK.tobytes())
+    assert_harmless(lambda: read_stack(tmp_path / "stack"), UserError)
 
 
 IDX = b"\0\0\x08\x03" + b"".join(size.to_bytes(4, "big") for size in (3, 4, 5)) + bytes(60)

@@ -6,6 +6,7 @@ import zipfile
 import jax
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from analysis import PIGMM, expectation, fit, iid_model, rectangular, wasserstein
 from analysis.rectangular import RectangularModel
@@ -163,6 +164,14 @@ def test_one_of_several_arrays_is_chosen_by_name(tmp_path):
     with pytest.raises(UserError, match="no array 'c'"):
         read_stack(tmp_path / "two.npz", "c")
     assert len(read_stack(tmp_path / "two.npz", "b")) == 5
+
+
+def test_safetensors_are_read_like_the_others(tmp_path):
+    save_file({"a": STACK.astype(np.float32), "b": STACK[:5]}, tmp_path / "two.safetensors")
+    with pytest.raises(UserError, match="holds the arrays a, b; choose one with --key"):
+        read_stack(tmp_path / "two.safetensors")
+    np.testing.assert_array_equal(read_stack(tmp_path / "two.safetensors", "a"), STACK.astype(np.float32))
+    np.testing.assert_array_equal(read_stack(tmp_path / "two.safetensors", "b"), STACK[:5])
 
 
 def test_archives_that_explode_are_refused(tmp_path):
