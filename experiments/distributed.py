@@ -7,6 +7,7 @@ still alive, and are done; `experiments.companion` does that through jax.distrib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -47,7 +48,8 @@ def run(config: RunConfig, path: Path, session: Session, cluster: Cluster) -> st
     data = load(config.dataset, session.data_dir)
     identity = stages.identify(config, data)
     RunFolder.open(path, identity, patience=PATIENCE).close()
-    with Companion(cluster, identity, path / PARTS / f"companion-{cluster.process}.log") as companion:
+    log = path / PARTS / f"companion-{socket.gethostname()}-{os.getpid()}.log"
+    with Companion(cluster, identity, log) as companion:
         if companion.processes > config.train.members:
             raise UserError(f"{companion.processes} processes are too many for {config.train.members} members")
         shares = split(range(config.train.members), companion.processes)

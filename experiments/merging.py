@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from experiments.differences import differences
 from experiments.errors import UserError
-from experiments.run_folder import RunFolder, differences
+from experiments.run_folder import RunFolder
 
 MEMBERS = "members"
 """The setting of a run folder that holds only a range of its configuration's members: [first, last + 1]."""

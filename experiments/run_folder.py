@@ -1,11 +1,9 @@
 """The folder of one run: its configuration, its results, and who may write there."""
 
-import fcntl  # POSIX only; on Windows the package runs under WSL
 import hashlib
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,16 +11,15 @@ from typing import Any
 import xarray as xr
 
 from experiments import atomic, netcdf
+from experiments.differences import differences
 from experiments.errors import UserError, reason
+from experiments.lock import LOCK, acquire
 
 SCHEMA = 1
 CONFIG = "config.json"
 RESULTS = "results.nc"
 DIGEST = "results.sha256"  # written last: with it, results are complete; `sha256sum -c` understands it
-LOCK = ".lock"
-POLL = 0.1  # seconds between two attempts to lock
 LARGEST_JSON = 2**28  # bytes; fit.json of the paper's run has 1 % of it
-ABSENT = "absent"
 
 
 class RunFolder:
@@ -53,7 +50,7 @@ class RunFolder:
         """
         path, config = Path(path), atomic.plain(config)
         _claim(path)
-        lock = _acquire(path, patience)
+        lock = acquire(path, patience)
         try:
             _remove_partial(path)
             if (path / CONFIG).exists():
@@ -74,7 +71,7 @@ class RunFolder:
         """
         path = Path(path)
         config = _read_config(path)
-        return cls(path, config, _acquire(path) if exclusive else None)
+        return cls(path, config, acquire(path) if exclusive else None)
 
     def close(self) -> None:
         """Give up the folder; a second time does nothing."""
@@ -190,30 +187,6 @@ def _claim(path: Path) -> None:
         )
 
 
-def _acquire(path: Path, patience: float = 0.0) -> int:
-    """Lock the folder, waiting a while for whoever has it.
-
-    The kernel drops the lock with its owner, however that ends, so no stale lock can remain.
-    """
-    try:
-        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise UserError(f"cannot write in {path} ({error.strerror}): choose another folder with --out") from error
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                os.close(lock)
-                raise UserError(f"{path} is in use by another process: wait for it, or choose another --out") from error
-            time.sleep(POLL)
-        except OSError as error:
-            os.close(lock)
-            raise UserError(f"{path} cannot be locked ({error.strerror}): choose a folder on a local disk") from error
-
-
 def _remove_partial(path: Path) -> None:
     """Remove what writers that died have left; with the lock held, no living one is among them."""
     for leftover in path.rglob(f".*{atomic.PARTIAL}"):
@@ -261,22 +234,3 @@ def _refuse_different(path: Path, stored: dict[str, Any], asked: dict[str, Any])
     differing = differences(stored, asked)
     if differing:
         raise UserError(f"{path} holds a run of another configuration ({differing}): choose another --out")
-
-
-def differences(stored: dict[str, Any], asked: dict[str, Any]) -> str:
-    """The settings in which two configurations differ, as "train.seed is 0 there, 1 now; ..."; empty if in none."""
-    there, now = _flatten(stored), _flatten(asked)
-    return "; ".join(
-        f"{name} is {there.get(name, ABSENT)} there, {now.get(name, ABSENT)} now"
-        for name in sorted(there.keys() | now.keys())
-        if there.get(name, ABSENT) != now.get(name, ABSENT)
-    )
-
-
-def _flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Settings by dotted name, each value as JSON."""
-    flat = {}
-    for key, value in settings.items():
-        nested = isinstance(value, dict) and value
-        flat |= _flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": json.dumps(value)}
-    return flat
