@@ -57,6 +57,17 @@ BLOCKS = {
     "variances on $V_2$, $V_3$": (slice(11, 13), ("$f_{12}$ (sym.)", "$f_{13}$ (antisym.)")),
 }
 """The blocks of the thirteen parameters: c, r and d are column sums, row sums and the diagonal's remainder."""
+MODEL_TITLES = {
+    "iid_zero_mean": "independent of mean 0",
+    "iid": "independent",
+    "conjugation": "O(D)",
+    "diagonal": "diagonal apart",
+    "bipartite": "S_D × S_D",
+    "reciprocal": "diagonal apart, reciprocal",
+    "transposition": "S_D and transposition",
+    "pigmm": "S_D",
+}
+"""What people call the models of the family: the symmetry of their law, or what is independent in it."""
 
 
 def layer_titles(trajectories: Trajectories) -> list[str]:

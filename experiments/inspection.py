@@ -85,7 +85,7 @@ def _clearest(one: Inspection) -> int:
 def _kurtosis(one: Inspection) -> str:
     """Value and standard error of the clearest excess kurtosis."""
     kurtosis, block = one.shape.kurtosis, _clearest(one)
-    return f"{_short(kurtosis.value[block])}\u00a0±\u00a0{_short(kurtosis.se[block])}"
+    return page.measured(float(kurtosis.value[block]), float(kurtosis.se[block]))
 
 
 def _table(inspections: Sequence[Inspection]) -> str:

@@ -48,6 +48,16 @@ def number(value: Cell) -> str:
     return str(value)
 
 
+def measured(value: float, error: float) -> str:
+    """A number with its standard error, both to the second digit of the error, such as 0.0188 ± 0.0064."""
+    if not math.isfinite(error):
+        return number(value)
+    if not (math.isfinite(value) and error > 1e-6):
+        return f"{number(value)}\u00a0±\u00a0{number(error)}"
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f}\u00a0±\u00a0{error:.{digits}f}".replace("-", "−")
+
+
 def paragraph(text: str) -> str:
     """A paragraph of plain text."""
     return f"<p>{escape(text)}</p>"

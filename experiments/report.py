@@ -8,7 +8,8 @@ import numpy as np
 
 from analysis import plots, tables
 from analysis.as_published import DIFFERENCES, Difference
-from analysis.style import layer_titles
+from analysis.family import FAMILY
+from analysis.style import MODEL_TITLES, layer_titles
 from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
 from experiments import page
 
@@ -81,7 +82,7 @@ def _key_numbers(t: Trajectories) -> Iterator[str]:
     early = [e for e, epoch in enumerate(t.epochs) if epoch in (t.epochs[0], 1, 10, t.epochs[-1])]
     squared = "Squared " if t.published else ""
     yield f"<h3>{squared}2-Wasserstein distance to the initial i.i.d. Gaussian</h3>"
-    rows = [(str(t.epochs[e]), *map(_with_error, t.w2[e], t.w2_se[e])) for e in early]
+    rows = [(str(t.epochs[e]), *map(page.measured, t.w2[e].tolist(), t.w2_se[e].tolist())) for e in early]
     if np.isfinite(t.w2_null[-1]).any():
         rows.append(("without change", *map(page.number, t.w2_null[-1].tolist())))
     yield page.table(header, rows)
@@ -90,10 +91,10 @@ def _key_numbers(t: Trajectories) -> Iterator[str]:
     yield "<h3>The smallest model that the data accept, and how many of the 39 invariants deviate</h3>"
     yield page.table(header, [(str(t.epochs[e]), *_verdicts(t, e)) for e in early])
     yield page.paragraph(
-        "Accepted: the smallest model of the family that Wald tests with the members' own covariance do not reject at "
-        "5 % within the 13-parameter one; p: joint test of the eight identities that independent permutations of rows "
-        "and columns force (5 parameters instead of 13); deviating: at a false-discovery rate of 5 % over all "
-        "invariants, epochs and layers. Effect sizes are in tables/models.csv."
+        "Accepted: the smallest model of the family, with its number of parameters, that Wald tests with the members' "
+        "own covariance do not reject at 5 % within the 13-parameter one; p: joint test of the eight identities that "
+        "independent permutations of rows and columns force (5 parameters instead of 13); deviating: at a "
+        "false-discovery rate of 5 % over all invariants, epochs and layers. Effect sizes are in tables/models.csv."
     )
     problems = Counter(
         (layer, status)
@@ -119,12 +120,9 @@ def _verdicts(t: Trajectories, e: int) -> Iterator[str]:
     for i in range(len(t.layers)):
         p = t.identities_p[e, i]
         identities = f"p = {p:.2g}" if np.isfinite(p) else "p –"
-        yield f"{t.accepted[e][i]}, {identities}, {counts[e, i]} deviating"
-
-
-def _with_error(value: float, error: float) -> str:
-    text = page.number(float(value))
-    return f"{text}\u00a0±\u00a0{page.number(float(error))}" if np.isfinite(error) else text
+        model = t.accepted[e][i]
+        size = f" ({len(FAMILY[model])})" if model in FAMILY else ""
+        yield f"{MODEL_TITLES.get(model, model)}{size}, {identities}, {counts[e, i]} deviating"
 
 
 def _largest_deviations(t: Trajectories, e: int) -> Iterator[str]:

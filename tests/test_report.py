@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from analysis.family import FAMILY
 from analysis.plots import FIGURES, available
+from analysis.style import MODEL_TITLES
 from analysis.tables import TABLES
 from experiments import page
 from experiments.report import render
@@ -76,10 +78,30 @@ def test_it_holds_the_key_numbers(run, outline):
     assert "without change\n0.03\n0.03" in outline.text
     for e in (0, 1, 10, 13):
         for distance in run.w2[e]:
-            assert f"{distance:.4g} ± 0.01" in outline.text
+            assert f"{distance:.3f} ± 0.010" in outline.text
     for e in (0, 13):
         for deviation in run.deviation[e]:
             assert f"{deviation.max():.4g} (I{14 + np.argmax(deviation)})" in outline.text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.018814, 0.006371, "0.0188 ± 0.0064"),
+        (-1.26712, 0.0996, "−1.267 ± 0.100"),
+        (123456.7, 321.0, "123457 ± 321"),
+        (2.5e-9, 1e-10, "2.5e−09 ± 1e−10"),
+        (1.0, 0.0, "1 ± 0"),
+        (0.25, float("nan"), "0.25"),
+    ],
+)
+def test_numbers_have_the_digits_that_their_errors_allow(value, error, text):
+    assert page.measured(value, error).replace("\u00a0", " ") == text
+
+
+def test_it_names_the_accepted_models_as_people_do(run, outline):
+    assert outline.text.count("S_D × S_D (5), p = ") == 4 * len(run.layers)
+    assert set(MODEL_TITLES) == set(FAMILY)
 
 
 def test_it_is_well_formed_and_described(outline):
