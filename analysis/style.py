@@ -58,8 +58,8 @@ BLOCKS = {
 }
 """The blocks of the thirteen parameters: c, r and d are column sums, row sums and the diagonal's remainder."""
 MODEL_TITLES = {
-    "iid_zero_mean": "independent of mean 0",
-    "iid": "independent",
+    "iid_zero_mean": "i.i.d. of mean 0",
+    "iid": "i.i.d.",
     "conjugation": "O(D)",
     "diagonal": "diagonal apart",
     "bipartite": "S_D × S_D",
