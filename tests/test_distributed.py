@@ -20,7 +20,7 @@ stages.report = lambda folder, published: folder.path
 sys.exit(main())
 """
 SIZE = ["--members", "8", "--epochs", "3", "--hidden", "4", "4", "--batch-size", "400", "--save-share", "1"]
-LONG = ["--members", "40", "--epochs", "80", "--hidden", "4", "4", "--batch-size", "400", "--save-share", "1"]
+LONG = ["--members", "40", "--epochs", "160", "--hidden", "4", "4", "--batch-size", "400", "--save-share", "1"]
 SOON = 60.0  # seconds within which the others notice: the heartbeat, and time to save
 
 
