@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -44,6 +45,7 @@ def read_stack(path: Path, key: str | None = None) -> Float[np.ndarray, "members
             f"{path} holds an array of shape {array.shape}; "
             "matrices [members, rows, columns] larger than 1 x 1 are needed"
         )
-    if array.dtype.kind not in "fiub":
+    # NumPy alone does not count bfloat16 and its like among the floating-point types.
+    if array.dtype.kind not in "iub" and not jnp.issubdtype(array.dtype, jnp.floating):
         raise UserError(f"{path} holds entries of type {array.dtype}; real numbers are needed")
     return np.asarray(array, np.float64)

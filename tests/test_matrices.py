@@ -172,6 +172,9 @@ def test_safetensors_are_read_like_the_others(tmp_path):
         read_stack(tmp_path / "two.safetensors")
     np.testing.assert_array_equal(read_stack(tmp_path / "two.safetensors", "a"), STACK.astype(np.float32))
     np.testing.assert_array_equal(read_stack(tmp_path / "two.safetensors", "b"), STACK[:5])
+    halves = np.asarray(jax.numpy.asarray(STACK, jax.numpy.bfloat16))
+    save_file({"a": halves}, tmp_path / "halves.safetensors")
+    np.testing.assert_array_equal(read_stack(tmp_path / "halves.safetensors"), halves.astype(np.float64))
 
 
 def test_archives_that_explode_are_refused(tmp_path):
