@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from ensemble import DataError, TrainConfig
 from experiments import distributed, stages
@@ -19,7 +20,7 @@ from experiments.training import Session
 
 def quickstart(options: Namespace) -> int:
     """The whole chain on the embedded sample."""
-    return _run(PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), Session())
+    return _tell(stages.run, PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), Session())
 
 
 def run(options: Namespace) -> int:
@@ -28,10 +29,11 @@ def run(options: Namespace) -> int:
         raise UserError(f"no preset is called {options.preset!r}; choose one of {', '.join(PRESETS)}")
     config = override(PRESETS[options.preset].config, options)
     members = _members(config, options.member_range)
-    session = Session(options.data_dir, options.save_share)
-    if options.distributed:
-        return _run_distributed(config, Path(options.out or f"runs/{options.preset}"), session, options)
-    return _run(config, Path(options.out or f"runs/{options.preset}"), session, members, options.as_published)
+    session, path = Session(options.data_dir, options.save_share), Path(options.out or f"runs/{options.preset}")
+    cluster = _cluster(options)
+    if cluster is not None:
+        return _tell(distributed.run, config, path, session, cluster)
+    return _tell(stages.run, config, path, session, members, options.as_published)
 
 
 def override(config: RunConfig, options: Namespace) -> RunConfig:
@@ -62,26 +64,28 @@ def _members(config: RunConfig, given: range | None) -> range | None:
     return given
 
 
-def _run(config: RunConfig, path: Path, session: Session, members: range | None = None, published: bool = False) -> int:
-    try:
-        print(stages.run(config, path, session, members, published))
-    except DataError as error:
-        raise UserError(str(error)) from error
-    return 0
-
-
-def _run_distributed(config: RunConfig, path: Path, session: Session, options: Namespace) -> int:
-    given = (options.processes, options.process)
-    if options.distributed == "auto":
-        cluster = Cluster(None, *given)
-    elif None in given or not 0 <= options.process < options.processes:
-        raise UserError(f"--processes {given[0]} and --process {given[1]} do not fit: give N, and I from 0 to N-1")
-    else:
-        cluster = Cluster(options.distributed, *given)
+def _cluster(options: Namespace) -> Cluster | None:
+    """Where the processes of the run meet; None if it is one process."""
+    count, number = options.processes, options.process
+    if options.distributed is None:
+        if count is not None or number is not None:
+            raise UserError(
+                "--processes and --process go with --distributed HOST:PORT, where the processes meet: add it"
+            )
+        return None
     if options.member_range or options.as_published:
         raise UserError("--distributed goes with neither --member-range nor --as-published: leave them out")
+    if options.distributed == "auto":
+        return Cluster(None, count, number)
+    if count is None or number is None or not 0 <= number < count:
+        raise UserError(f"--processes {count} and --process {number} do not fit: give N, and I from 0 to N-1")
+    return Cluster(options.distributed, count, number)
+
+
+def _tell(stage: Callable[..., object], *arguments: Any) -> int:
+    """Carry out a stage that reads a data set, and print what it returns."""
     try:
-        print(distributed.run(config, path, session, cluster))
+        print(stage(*arguments))
     except DataError as error:
         raise UserError(str(error)) from error
     return 0

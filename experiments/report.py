@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis import plots, tables
 from analysis.as_published import DIFFERENCES, Difference
-from analysis.family import FAMILY
+from analysis.family import MODELS, parameter_counts
 from analysis.style import MODEL_TITLES, layer_titles
 from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
 from experiments import page
@@ -117,11 +117,12 @@ def _published() -> Iterator[str]:
 
 def _verdicts(t: Trajectories, e: int) -> Iterator[str]:
     counts = tables.significant(t)
+    parameters = [dict(zip(MODELS, parameter_counts(int(dim)), strict=True)) for dim in t.dims]
     for i in range(len(t.layers)):
         p = t.identities_p[e, i]
         identities = f"p = {p:.2g}" if np.isfinite(p) else "p –"
         model = t.accepted[e][i]
-        size = f" ({len(FAMILY[model])})" if model in FAMILY else ""
+        size = f" ({parameters[i][model]})" if model in MODELS else ""
         yield f"{MODEL_TITLES.get(model, model)}{size}, {identities}, {counts[e, i]} deviating"
 
 

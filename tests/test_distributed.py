@@ -106,3 +106,9 @@ def test_processes_of_different_runs_refuse_each_other(tmp_path):
 def test_numbers_that_do_not_fit_are_refused(tmp_path, capsys, numbers):
     assert main(["run", "quickstart", "--out", str(tmp_path / "run"), "--distributed", "127.0.0.1:1", *numbers]) == 2
     assert "do not fit: give N, and I from 0 to N-1" in capsys.readouterr().err
+
+
+def test_a_number_without_a_place_to_meet_is_refused(tmp_path, capsys):
+    assert main(["run", "quickstart", "--out", str(tmp_path / "run"), "--processes", "2", "--process", "1"]) == 2
+    assert "go with --distributed HOST:PORT" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -1,6 +1,7 @@
 """Whatever is in a file, reading it ends soon, in little memory, with a result or the documented error in one line."""
 
 import json
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from experiments.stages import recorded
 from experiments.stopwatch import SESSIONS, Stopwatch
 
 MEMORY = 50_000_000  # bytes that reading a file of a few kilobytes may take
+SOON = 20.0  # seconds, of which it takes thousandths: more is a loop that the file controls
 FUZZ = settings(
     deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
@@ -72,9 +74,9 @@ def changed(whole: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 def assert_harmless(read: Callable[[], object], *documented: type[Exception]) -> None:
-    """Read; any other error than a documented one fails the test, and so does much memory."""
+    """Read; any other error than a documented one fails the test, and so does much memory or time."""
     tracemalloc.start()
-
+    began = time.monotonic()
     message = "read"
     try:
         read()
@@ -85,6 +87,7 @@ def assert_harmless(read: Callable[[], object], *documented: type[Exception]) ->
         tracemalloc.stop()
     assert len(message.splitlines()) == 1
     assert peak < MEMORY
+    assert time.monotonic() - began < SOON
 
 
 CONFIG = presets.settings(presets.QUICKSTART) | {"data": {"name": "sample", "digest": "0"}, "members": [0, 2]}

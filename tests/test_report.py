@@ -104,6 +104,11 @@ def test_it_names_the_accepted_models_as_people_do(run, outline):
     assert set(MODEL_TITLES) == set(FAMILY)
 
 
+def test_small_matrices_have_models_of_fewer_parameters(run):
+    t = run._replace(dims=np.full_like(run.dims, 3), accepted=(("pigmm",) * len(run.layers),) * len(run.epochs))
+    assert "S_D (12), p = " in Outline(report(t, CONFIG, PROVENANCE)).text
+
+
 def test_it_is_well_formed_and_described(outline):
     assert outline.open == []
     assert outline.tags[0] == ("html", {"lang": "en"})
