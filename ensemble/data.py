@@ -111,7 +111,7 @@ def _prepare(tfds: ModuleType, builder: Any) -> None:
     except ImportError:
         raise DataError(
             f"data set {builder.info.full_name} is not prepared in {builder.data_dir}, and preparing it needs "
-            "TensorFlow: pip install 'pigmm[prepare]', or pass --data-dir with IDX files"
+            "TensorFlow: pip install -e '.[prepare]', or pass --data-dir with IDX files"
         ) from None
     # Always from the original files, whose checksums are verified, and not from a copy prepared by others.
     config = tfds.download.DownloadConfig(try_download_gcs=False)

@@ -71,7 +71,7 @@ print(json.dumps(messages))
 def needs_tensorflow() -> None:
     # Looked up, not imported: importing it here would take seconds and warn.
     if find_spec("tensorflow") is None:
-        pytest.skip("preparing a data set needs TensorFlow: pip install 'pigmm[prepare]'")
+        pytest.skip("preparing a data set needs TensorFlow: pip install -e '.[prepare]'")
 
 
 def run(script: str, *arguments: str | Path) -> str:
@@ -172,7 +172,7 @@ def test_refusals_without_tensorflow(tmp_path: Path):
     names = ["mnist", "no_such_set", "../mnist", "mnist:9.9.9", "", "imdb_reviews", "cats_vs_dogs"]
     messages = json.loads(run(WITHOUT_TENSORFLOW + REFUSE, json.dumps(names), tmp_path))
     expected = dict.fromkeys(names, "cannot open data set") | {
-        "mnist": "pip install 'pigmm[prepare]', or pass --data-dir",
+        "mnist": "pip install -e '.[prepare]', or pass --data-dir",
         "imdb_reviews": "not one for image classification",
         "cats_vs_dogs": "not one for image classification",
     }
