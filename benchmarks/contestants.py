@@ -4,6 +4,9 @@ Each is prepared once and then trains again and again from where it likes; a tur
 PyTorch is given its images ready in memory and normalised, and is asked for no recording and no evaluation.
 """
 
+# PyTorch is an extra of the benchmarks alone: the checks run without it.
+# pyright: reportMissingImports=false
+
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
