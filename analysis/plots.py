@@ -1,20 +1,13 @@
 """The figures of a run. They only draw: every number comes from the arrays they are given."""
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-import matplotlib
 import numpy as np
-from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, MaxNLocator
-from matplotlib.typing import ColorType
 
-from analysis.style import BLOCKS, COLOURS, CONFIDENCE, FEW, NOISE, PANELS, STYLE, invariant_labels, layer_titles
+from analysis.drawing import Figure, Patch, curves, interval, laid_out, legend, symlog
+from analysis.style import BLOCKS, COLOURS, CONFIDENCE, NOISE, PANELS, invariant_labels, layer_titles
 from analysis.trajectories import (
     FAMILIES,
     HIGH,
@@ -28,25 +21,6 @@ from analysis.trajectories import (
 )
 
 
-def curves(
-    ax: Axes,
-    epochs: np.ndarray,
-    values: Float[np.ndarray, "E curves"],
-    labels: Sequence[str],
-    se: Float[np.ndarray, "E curves"] | None = None,
-) -> Axes:
-    """Draw one curve a column over epochs, where standard errors are given with its 95 % interval."""
-    few = len(epochs) <= FEW
-    for k, label in enumerate(labels):
-        (line,) = ax.plot(epochs, values[:, k], label=label, marker="o" if few else None)
-        if se is not None:
-            half = CONFIDENCE * se[:, k]
-            _interval(ax, epochs, values[:, k] - half, values[:, k] + half, line.get_color())
-    ticks = FixedLocator(epochs.tolist()) if few else MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True)
-    ax.xaxis.set_major_locator(ticks)
-    return ax
-
-
 def initial_deviations(figure: Figure, t: Trajectories) -> Figure:
     """I1..I13 against their exact expectation at initialisation, in exact standard errors, one panel a layer."""
     panels = _grid(figure, t, rows=1, height=3.0)[0]
@@ -54,9 +28,9 @@ def initial_deviations(figure: Figure, t: Trajectories) -> Figure:
     for ax, values in zip(panels, np.moveaxis(initial_deviation(t), 1, 0), strict=True):
         ax.axhspan(-CONFIDENCE, CONFIDENCE, **NOISE)
         curves(ax, t.epochs, values, labels)
-    _symlog(panels[0], linear=10.0)
+    symlog(panels[0], linear=10.0)
     panels[0].set_ylabel("(mean − expectation) / standard error")
-    _legend(panels[-1])
+    legend(panels[-1])
     return figure
 
 
@@ -70,8 +44,8 @@ def deviations(figure: Figure, t: Trajectories) -> Figure:
             ax.fill_between(t.epochs, 0, noise[:, layer], **NOISE)
             curves(ax, t.epochs, t.deviation[:, layer, members], labels[members])
         row[0].set_ylabel(family.replace(", ", "\n"))
-        _legend(row[-1])
-    _symlog(grid[0, 0], linear=0.1)
+        legend(row[-1])
+    symlog(grid[0, 0], linear=0.1)
     grid[0, 0].set_ylim(bottom=0)
     figure.supylabel("deviation |theory − mean| / standard deviation", fontsize=9)
     return figure
@@ -108,7 +82,7 @@ def wasserstein(figure: Figure, t: Trajectories) -> Figure:
     distance = "squared $W_2$, as published" if t.published else "$W_2$ to the initial Gaussian (weight units)"
     ax.set(xlabel="epoch", ylabel=distance)
     ax.set_ylim(bottom=0)
-    _legend(ax)
+    legend(ax)
     return figure
 
 
@@ -119,7 +93,7 @@ def parameters(figure: Figure, t: Trajectories) -> Figure:
         for layer, ax in enumerate(row):
             curves(ax, t.epochs, t.parameters[:, layer, members], labels, t.parameters_se[:, layer, members])
         row[0].set_ylabel(title)
-        _legend(row[-1])
+        legend(row[-1])
     return figure
 
 
@@ -131,7 +105,7 @@ def training(figure: Figure, t: Trajectories) -> Figure:
     for ax, name, values in series:
         low, median, high = member_quantiles(t, values)
         curves(ax, t.epochs, median[:, None], [name])
-        _interval(ax, t.epochs, low, high, ax.get_lines()[-1].get_color())
+        interval(ax, t.epochs, low, high, ax.get_lines()[-1].get_color())
     left.set(xlabel="epoch", ylabel="accuracy (fraction)")
     right.set(xlabel="epoch", ylabel="cross-entropy (nats)")
     right.legend()
@@ -201,24 +175,6 @@ def draw(trajectories: Trajectories, name: str) -> Figure:
     return laid_out(lambda figure: FIGURES[name].draw(figure, trajectories))
 
 
-def laid_out(paint: Callable[[Figure], Figure]) -> Figure:
-    """An empty figure, painted in the style of all figures."""
-    with matplotlib.rc_context(STYLE):
-        figure = paint(Figure(layout="constrained"))
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once and for all: otherwise every format does it anew, slowly
-        return figure
-
-
-def render(figure: Figure, format: str) -> bytes:
-    """The figure as a file in format "pdf" (text stays text), "png" or "svg", the same bytes every time."""
-    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, format=format, metadata=undated.get(format))
-    return buffer.getvalue()
-
-
 def _grid(
     figure: Figure, t: Trajectories, rows: int, height: float, share: Literal["all", "row"] = "all"
 ) -> np.ndarray:
@@ -230,24 +186,3 @@ def _grid(
     for ax in grid[-1]:
         ax.set_xlabel("epoch")
     return grid
-
-
-def _interval(ax: Axes, epochs: np.ndarray, low: np.ndarray, high: np.ndarray, colour: ColorType) -> None:
-    """A band, or bars where the epochs are so few that a band would not show."""
-    if len(epochs) <= FEW:
-        ax.vlines(epochs, low, high, color=colour, linewidth=1)
-    else:
-        ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
-
-
-def _symlog(ax: Axes, linear: float) -> None:
-    """Make this and all axes that share its scale linear near zero, where the noise is, and logarithmic beyond."""
-    ax.set_yscale("symlog", linthresh=linear, subs=range(2, 10))
-    ax.autoscale_view()
-    ax.yaxis.set_major_formatter("{x:g}")
-    bottom, top = ax.get_ylim()
-    ax.set_ylim(min(bottom, -linear), max(top, linear))
-
-
-def _legend(ax: Axes) -> None:
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), borderaxespad=0.3, labelspacing=0.25)

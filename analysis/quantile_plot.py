@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.drawing import Axes, Figure, laid_out
 from analysis.inspection import Inspection
-from analysis.plots import Axes, Figure, laid_out
 from analysis.style import COLOURS, NOISE
 
 BLOCKS = ("$V_0$", "$V_H$", "$V_2$", "$V_3$")

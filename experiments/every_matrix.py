@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analysis import plots
+from analysis.drawing import render
 from analysis.rectangular.figure import CAPTION, draw_matrices, matrix_titles
 from analysis.rectangular.pipeline import trajectories
 from analysis.rectangular.table import matrices, predictions
@@ -52,9 +52,9 @@ def write_matrices(folder: RunFolder, fitted: RectangularTrajectories) -> str:
     folder.write_json("rectangular.json", [to_json_entry(fitted, e, k) for e in range(epochs) for k in range(count)])
     folder.write_text("tables/rectangular.csv", matrices(fitted).csv())
     figure = draw_matrices(fitted)
-    png = plots.render(figure, "png")
+    png = render(figure, "png")
     folder.write_bytes(f"{FIGURE}.png", png)
-    folder.write_bytes(f"{FIGURE}.pdf", plots.render(figure, "pdf"))
+    folder.write_bytes(f"{FIGURE}.pdf", render(figure, "pdf"))
     links = ", ".join(page.link(f"{FIGURE}.{kind}", kind) for kind in ("pdf", "png"))
     return section(fitted, page.figure(png, f"Figure rectangular: {CAPTION}", CAPTION, links))
 

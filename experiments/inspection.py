@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis import plots
+from analysis.drawing import render
 from analysis.inspection import Findings, Inspection
 from analysis.inspection_tables import BLOCKS, LEVEL, TABLES, largest, significant
 from analysis.quantile_plot import CAPTION, draw_quantiles
@@ -24,9 +24,9 @@ def write_inspection(folder: RunFolder, findings: Findings) -> str:
     for table_name, table in TABLES.items():
         folder.write_text(f"tables/{table_name}.csv", table(findings.inspections).csv())
     figure = draw_quantiles(findings.inspections)
-    png = plots.render(figure, "png")
+    png = render(figure, "png")
     folder.write_bytes(f"{FIGURE}.png", png)
-    folder.write_bytes(f"{FIGURE}.pdf", plots.render(figure, "pdf"))
+    folder.write_bytes(f"{FIGURE}.pdf", render(figure, "pdf"))
     links = ", ".join(page.link(f"{FIGURE}.{kind}", kind) for kind in ("pdf", "png"))
     return section(findings, page.figure(png, f"Figure quantiles: {CAPTION}", CAPTION, links))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis import plots, tables
+from analysis.drawing import render as drawn
 from analysis.trajectories import Trajectories, to_json_entry
 from experiments import models
 from experiments.report import render
@@ -30,7 +31,7 @@ def write_outputs(
     pictures = {}
     for name in plots.available(fitted):
         figure = plots.draw(fitted, name)
-        pictures[name] = plots.render(figure, "png")
+        pictures[name] = drawn(figure, "png")
         folder.write_bytes(f"figures/{name}.png", pictures[name])
-        folder.write_bytes(f"figures/{name}.pdf", plots.render(figure, "pdf"))
+        folder.write_bytes(f"figures/{name}.pdf", drawn(figure, "pdf"))
     return folder.write_text("report.html", render(fitted, config, provenance, pictures, sections))

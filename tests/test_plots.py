@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.plots import FIGURES, available, draw, render
+from analysis.drawing import render
+from analysis.plots import FIGURES, available, draw
 from analysis.style import invariant_labels
 from analysis.trajectories import HIGH, LOW, initial_deviation, normalised_change
 from tests.synthetic import synthetic, with_diverged_members
@@ -29,8 +30,8 @@ def test_matplotlib_is_imported_in_one_file_only_and_never_through_its_global_st
             names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
             if found := [name for name in names if name.split(".")[0] == "matplotlib"]:
                 importers[path.name] = found
-    assert list(importers) == ["plots.py"]
-    assert not any("pyplot" in name for name in importers["plots.py"])
+    assert list(importers) == ["drawing.py"]
+    assert not any("pyplot" in name for name in importers["drawing.py"])
 
 
 def test_initial_deviations_draw_thirteen_labelled_curves_a_layer():

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from analysis import rectangular
-from analysis.plots import render
+from analysis.drawing import render
 from analysis.rectangular import RectangularModel
 from analysis.rectangular.family import MODELS, fit_family, nearest_iid
 from analysis.rectangular.figure import draw_matrices

@@ -1,6 +1,6 @@
 """The figure of every weight matrix: how far each has moved, and along which of its four blocks."""
 
-from analysis.plots import Axes, Figure, curves, laid_out
+from analysis.drawing import Axes, Figure, curves, laid_out, legend
 from analysis.rectangular.trajectories import PARAMETERS, RectangularTrajectories, variance_unit
 
 CAPTION = (
@@ -37,7 +37,7 @@ def _paint(figure: Figure, t: RectangularTrajectories) -> Figure:
         curves(ax, t.epochs, values[:, k], PARAMETERS[1:], errors[:, k])
         ax.set(title=title, xlabel="epoch")
     below[0].set_ylabel("variance / initial variance")
-    _legend(below[-1])
+    legend(below[-1])
     return figure
 
 
@@ -47,8 +47,4 @@ def _distances(ax: Axes, t: RectangularTrajectories) -> None:
         ax.plot(t.epochs, null, color=line.get_color(), linestyle=":")
     ax.set(xlabel="epoch", ylabel=r"$W_2 / \sqrt{mn}$ (weight units)")
     ax.set_ylim(bottom=0)
-    _legend(ax)
-
-
-def _legend(ax: Axes) -> None:
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04))
+    legend(ax)
