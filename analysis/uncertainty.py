@@ -62,7 +62,7 @@ def uncertainty(
     if members != len(invariants):
         raise ValueError(f"resampling of {members} members for {len(invariants)}: make one for as many as there are")
     fitted = parameters_from_moments(block_moments, dim)
-    replicates = _replicated_parameters(block_moments, resampling.weights)
+    replicates = replicated_parameters(block_moments, resampling.weights)
     theories = expectations(replicates, graphs, dim)
     comparison = compare(invariants, expectations(fitted, graphs, dim), theories, resampling)
     return Uncertainty(
@@ -77,7 +77,7 @@ def uncertainty(
     )
 
 
-def _replicated_parameters(
+def replicated_parameters(
     block_moments: Float[np.ndarray, "N 10"], weights: Float[np.ndarray, "replicates N"]
 ) -> Float[np.ndarray, "replicates 13"]:
     """Plug-in f1..f13 of all replicates at once: f3..f5 = <x x^T> - <x> <x>^T, with x centred on the mean over all."""

@@ -1,0 +1,112 @@
+"""Two ensembles compared: the distance is that of their fits, the tests keep their level, pairs are taken together."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import block_moments, fit, iid_model, wasserstein
+from analysis.contrast import Contrast, Ensemble, contrast, mean_difference
+from analysis.trajectories import REPLICATES
+from invariants import PAPER, evaluate
+
+DIM = 4
+
+
+def ensemble(stack: np.ndarray) -> Ensemble:
+    return Ensemble(np.asarray(evaluate(PAPER, stack)), np.asarray(block_moments(stack)))
+
+
+def drawn(seed: int, members: int = 40, std: float = 1.0) -> np.ndarray:
+    return std * np.random.default_rng(seed).normal(size=(members, DIM, DIM))
+
+
+def compared(first: np.ndarray, second: np.ndarray, *, paired: bool = False) -> Contrast:
+    return contrast(ensemble(first), ensemble(second), first.shape[1], paired=paired)
+
+
+def test_the_distance_is_that_of_the_two_fitted_models():
+    first, second = drawn(1), drawn(2, members=30, std=1.5)
+    found = compared(first, second)
+    expected = wasserstein(fit(first).model, fit(second).model)
+    assert found.w2 == pytest.approx(expected, rel=1e-9)
+    assert found.w2_squared_parts.sum() == pytest.approx(expected**2, rel=1e-9)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_equal_ensembles_are_at_no_distance(paired):
+    same = compared(drawn(1), drawn(1), paired=paired)
+    assert same.w2 == 0
+    assert same.w2_p == 1
+    assert np.all(same.invariants.value == 0)
+    assert np.all(same.invariants.p == 1)
+    assert (same.w2_se == 0) == paired
+
+
+def test_ensembles_of_one_law_are_told_apart_as_rarely_as_promised():
+    p = [compared(drawn(2 * k), drawn(2 * k + 1, members=30)).w2_p for k in range(60)]
+    assert stats.binomtest(int(np.sum(np.array(p) <= 0.2)), len(p), 0.2).pvalue > 0.01
+    assert min(p) >= 1 / (1 + REPLICATES)
+
+
+def test_ensembles_of_different_law_are_told_apart():
+    far = compared(drawn(1), drawn(2, std=1.5))
+    assert far.w2_p == 1 / (1 + REPLICATES)
+    assert far.w2 > 2 * far.w2_null
+    assert far.invariants.p[2] < 1e-6  # I3, the squared norm
+    assert far.invariants.effect[2] > 1
+
+
+def test_the_standard_error_is_the_spread_over_repetitions():
+    repeated = [compared(drawn(2 * k, 60), drawn(2 * k + 1, 60, std=1.5)) for k in range(60)]
+    spread = np.std([found.w2 for found in repeated])
+    assert np.median([found.w2_se for found in repeated]) == pytest.approx(spread, rel=0.3)
+
+
+def test_pairs_share_their_noise_and_so_show_smaller_differences():
+    first = drawn(1)
+    second = first + 0.1 * drawn(2)
+    paired, apart = compared(first, second, paired=True), compared(first, second)
+    assert paired.w2 == apart.w2
+    assert paired.w2_null < 0.3 * apart.w2_null
+    assert paired.w2_se < 0.5 * apart.w2_se
+    assert np.all(paired.invariants.se < 0.5 * apart.invariants.se)
+
+
+def test_pairs_of_one_law_are_told_apart_as_rarely_as_promised():
+    p = []
+    for k in range(60):
+        common = drawn(3 * k)
+        p.append(compared(common + drawn(3 * k + 1), common + drawn(3 * k + 2), paired=True).w2_p)
+    assert stats.binomtest(int(np.sum(np.array(p) <= 0.2)), len(p), 0.2).pvalue > 0.01
+
+
+def test_differences_of_means_are_those_of_the_t_tests():
+    first, second = (np.random.default_rng(seed).normal(size=(25, 3)) for seed in (1, 2))
+    apart, paired = (mean_difference(first, second, paired=pairs) for pairs in (False, True))
+    welch, student = stats.ttest_ind(second, first, equal_var=False), stats.ttest_rel(second, first)
+    np.testing.assert_allclose(apart.z, np.asarray(welch)[0], rtol=1e-12)
+    np.testing.assert_allclose(paired.z, np.asarray(student)[0], rtol=1e-12)
+    np.testing.assert_allclose(paired.p, 2 * stats.norm.sf(np.abs(paired.z)), rtol=1e-9)
+
+
+def test_a_single_member_shows_no_error():
+    alone = compared(drawn(1, members=1), drawn(2, members=1))
+    assert np.isnan(alone.w2_se)
+    assert np.all(np.isnan(alone.invariants.se))
+    assert np.all(np.isnan(alone.invariants.p))
+    assert alone.w2_p > 0.3
+
+
+def test_sampled_models_of_larger_size_are_compared_too():
+    near, far = iid_model(0.0, 1.0, 12), iid_model(0.3, 1.2, 12)
+    samples = [np.asarray(model.sample(jax.random.key(k), 200)) for k, model in enumerate((near, far))]
+    found = compared(*samples)
+    assert found.w2 == pytest.approx(wasserstein(near, far), abs=4 * found.w2_se + found.w2_null)
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="equally many"):
+        compared(drawn(1), drawn(2, members=30), paired=True)
+    with pytest.raises(ValueError, match="0 and 40 members"):
+        contrast(Ensemble(np.empty((0, 52)), np.empty((0, 10))), ensemble(drawn(2)), DIM)
