@@ -46,7 +46,23 @@ def build_parser() -> Parser:
     run.add_argument("preset", metavar="PRESET", help="what to run; `pigmm presets` lists them")
     run.add_argument("--out", metavar="DIR", help="run folder (default: runs/PRESET)")
     _add_overrides(run)
+    _add_network(run)
     _add_session(run)
+    _add_company(run)
+
+    sweep = _add(
+        commands,
+        "sweep",
+        "the width study: one run for each network 784-w-w-10, and all of them side by side; resumes",
+        "pigmm sweep widths --widths 10 40 --members 100 --epochs 5 --data-dir mnist --out runs/widths",
+    )
+    sweep.add_argument("study", choices=("widths",), help="what to vary")
+    sweep.add_argument(
+        "--widths", type=int, nargs="+", metavar="W", help="widths of both hidden layers (10 40 160 640)"
+    )
+    sweep.add_argument("--out", metavar="DIR", help="gets a run folder for each width (default: runs/widths-LAW)")
+    _add_overrides(sweep)
+    _add_session(sweep)
 
     merge = _add(
         commands,
@@ -79,6 +95,15 @@ def build_parser() -> Parser:
             help="deviations, error bars and distances as the paper's scripts make them; the report lists what differs",
         )
 
+    compare = _add(
+        commands,
+        "compare",
+        "finished runs side by side: trajectories, distances between them, tests",
+        "pigmm compare runs/paper-gaussian runs/paper-uniform",
+    )
+    compare.add_argument("folders", metavar="DIR", nargs="+", help="run folders, at least two; they are only read")
+    compare.add_argument("--out", metavar="DIR", help="where to write (default: runs/ and the names of the runs)")
+
     _add(commands, "presets", "list what can be run by name", "pigmm presets")
     return parser
 
@@ -87,12 +112,11 @@ def _add(commands: argparse._SubParsersAction, name: str, about: str, example: s
     return commands.add_parser(name, help=about, description=about, epilog=f"example: {example or 'pigmm ' + name}")
 
 
-def _add_overrides(run: Parser) -> None:
+def _add_overrides(command: Parser) -> None:
     """Settings that override the preset's; a setting left out keeps the preset's value."""
-    add = run.add_argument
+    add = command.add_argument
     add("--members", type=int, metavar="N", help="networks in the ensemble")
     add("--epochs", type=int, metavar="N", help="passes over the training set")
-    add("--hidden", type=int, nargs="+", metavar="W", help="widths of the hidden layers, e.g. 10 10 10")
     add("--init", metavar="LAW", help="initial weights: gaussian, uniform, he, glorot or orthogonal")
     add("--weight-decay", type=float, metavar="X", help="coupled L2 penalty")
     add("--learning-rate", type=float, metavar="X", help="step size of Adam")
@@ -102,19 +126,30 @@ def _add_overrides(run: Parser) -> None:
     add("--chunk", type=_chunk, metavar="N|auto", help="members trained at once; never changes the science")
     add("--dataset", metavar="NAME", help="sample, or a tensorflow-datasets name such as mnist or cifar10")
     add("--graphs", metavar="SET", help="invariants recorded: paper (52) or all (361)")
-    add("--start-models", metavar="FILE", help="start the layers named in a models.json from samples of its models")
     add("--save-weights", action=argparse.BooleanOptionalAction, help="keep the square weight matrices of every epoch")
 
 
-def _add_session(run: Parser) -> None:
-    """How and where the run is carried out; none of it changes what a member's training gives."""
+def _add_network(run: Parser) -> None:
+    """Overrides that fit networks of one shape only."""
     add = run.add_argument
+    add("--hidden", type=int, nargs="+", metavar="W", help="widths of the hidden layers, e.g. 10 10 10")
+    add("--start-models", metavar="FILE", help="start the layers named in a models.json from samples of its models")
+
+
+def _add_session(command: Parser) -> None:
+    """How and where training is carried out; none of it changes what a member's training gives."""
+    add = command.add_argument
     add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
+    add("--save-share", type=_share, default=0.02, metavar="X", help="share of the time for checkpoints (0.02)")
+
+
+def _add_company(run: Parser) -> None:
+    """How a run is shared out among processes or machines."""
+    add = run.add_argument
     add("--member-range", type=_range, metavar="A:B", help="train members A to B-1 only, for `pigmm merge`")
     add("--distributed", metavar="HOST:PORT", help="one of several processes, which meet there; auto finds out where")
     add("--processes", type=int, metavar="N", help="how many processes; left out with --distributed auto")
     add("--process", type=int, metavar="I", help="number of this process, 0 to N-1; left out with --distributed auto")
-    add("--save-share", type=_share, default=0.02, metavar="X", help="share of the time for checkpoints (0.02)")
 
 
 def _range(text: str) -> range:

@@ -8,13 +8,15 @@ from typing import Any
 
 from ensemble import DataError, TrainConfig
 from experiments import distributed, stages
+from experiments.comparing import compare_runs, named_runs
 from experiments.distributed import Cluster
 from experiments.errors import UserError
 from experiments.matrices import analyze_file
 from experiments.merging import merge_runs
 from experiments.models import read_parameters
-from experiments.presets import PRESETS, RunConfig
+from experiments.presets import PRESETS, WIDTHS, RunConfig, width_run
 from experiments.run_folder import RunFolder
+from experiments.sweep import sweep_widths
 from experiments.training import Session
 
 
@@ -91,6 +93,16 @@ def _tell(stage: Callable[..., object], *arguments: Any) -> int:
     return 0
 
 
+def sweep(options: Namespace) -> int:
+    """The width study."""
+    widths = options.widths or list(WIDTHS)
+    if len(set(widths)) < max(2, len(widths)) or min(widths) < 1:
+        raise UserError(f"--widths are {' '.join(map(str, widths))}: give at least two different ones, all positive")
+    configs = {width: override(width_run(width), options) for width in widths}
+    out = Path(options.out or f"runs/widths-{configs[widths[0]].train.init}")
+    return _tell(sweep_widths, configs, out, Session(options.data_dir, options.save_share))
+
+
 def merge(options: Namespace) -> int:
     """Put together runs of member ranges, and report."""
     out = Path(options.out)
@@ -114,6 +126,14 @@ def report(options: Namespace) -> int:
     return 0
 
 
+def compare(options: Namespace) -> int:
+    """Finished runs side by side."""
+    folders = named_runs([Path(folder) for folder in options.folders])
+    out = options.out or f"runs/{'-and-'.join(folders).replace('/', '-')}"
+    print(compare_runs(folders, Path(out)))
+    return 0
+
+
 def presets(options: Namespace) -> int:
     """List the presets."""
     width = max(map(len, PRESETS))
@@ -127,8 +147,10 @@ def presets(options: Namespace) -> int:
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "quickstart": quickstart,
     "run": run,
+    "sweep": sweep,
     "merge": merge,
     "analyze": analyze,
     "report": report,
+    "compare": compare,
     "presets": presets,
 }

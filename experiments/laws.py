@@ -1,8 +1,11 @@
 """The law that the entries of a weight matrix start from."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from analysis import EntryLaw
+from analysis.pipeline import Recording
 
 
 def initial_law(init: str, fan_out: int, fan_in: int) -> EntryLaw | None:
@@ -22,3 +25,12 @@ def initial_law(init: str, fan_out: int, fan_in: int) -> EntryLaw | None:
             return EntryLaw.gaussian(math.sqrt(2 / (fan_in + fan_out)))
         case _:
             return None
+
+
+def initial_laws(config: Mapping[str, Any], recording: Recording) -> tuple[EntryLaw | None, ...]:
+    """Law of the initial entries of each square layer of a run; None too for those that started from fitted models."""
+    started = config.get("start") or {}
+    return tuple(
+        None if layer in started else initial_law(config["train"]["init"], dim, dim)
+        for layer, dim in zip(recording.layers, recording.dims, strict=True)
+    )

@@ -65,7 +65,8 @@ def _paper(init: Init, dataset: str, penalty: float = 0.0) -> RunConfig:
     return RunConfig(TrainConfig(init=init, weight_decay=penalty), dataset=dataset)
 
 
-def _width(init: Init, width: int) -> RunConfig:
+def width_run(width: int, init: Init = "gaussian") -> RunConfig:
+    """The network of the width study with two hidden layers of this width."""
     return RunConfig(TrainConfig(hidden=(width, width), init=init), save_weights=width <= SAVED_UP_TO)
 
 
@@ -83,7 +84,7 @@ def _presets() -> dict[str, Preset]:
     for init in inits:
         for width in WIDTHS:
             about = f"the width study, 784-{width}-{width}-10, {init.capitalize()} initialisation"
-            presets[f"width-{width}-{init}"] = Preset(_width(init, width), about)
+            presets[f"width-{width}-{init}"] = Preset(width_run(width, init), about)
     return presets
 
 

@@ -14,7 +14,7 @@ from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory
 from experiments.errors import UserError, reason
 from experiments.every_matrix import analyse, write_matrices
 from experiments.inspection import write_inspection
-from experiments.laws import initial_law
+from experiments.laws import initial_laws
 from experiments.merging import MEMBERS
 from experiments.models import check_start
 from experiments.observer import Observer, square_layers
@@ -165,11 +165,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     """
     config, results, recording = recorded(folder)
     refuse_all_diverged(folder, recording)
-    started = config.get("start") or {}
-    laws = tuple(
-        None if name in started else initial_law(config["train"]["init"], dim, dim)
-        for name, dim in zip(recording.layers, recording.dims, strict=True)
-    )
+    laws = initial_laws(config, recording)
     fitted = trajectories(recording, laws)
     if published:
         try:

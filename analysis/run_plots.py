@@ -1,0 +1,191 @@
+"""The figures of several runs side by side. They only draw: every number comes from the arrays they are given."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analysis.drawing import Figure, PowerNorm, curves, interval, laid_out, legend
+from analysis.run_tables import deviating, largest_deviation, layers_of, relative_distances
+from analysis.runs import SideBySide
+from analysis.style import COLOURS, CONFIDENCE
+from analysis.tables import significant
+from analysis.trajectories import HIGH, Trajectories, member_quantiles
+
+LINES = ("-", "--", ":", "-.")
+BARS = {"fmt": "o", "markersize": 4, "capsize": 2}
+
+
+def training(figure: Figure, several: SideBySide) -> Figure:
+    """Test accuracy and test loss: median over members with the band from 5 % to 95 %."""
+    figure.set_size_inches(8.4, 2.8)
+    left, right = figure.subplots(1, 2)
+    for name, look, t in _with_looks(several):
+        for ax, values in ((left, t.test_accuracy), (right, t.test_loss)):
+            low, median, high = member_quantiles(t, values)
+            curves(ax, t.epochs, median[:, None], [name], **look)
+            interval(ax, t.epochs, low, high, look["color"])
+    left.set(xlabel="epoch", ylabel="accuracy (fraction)")
+    right.set(xlabel="epoch", ylabel="test cross-entropy (nats)")
+    legend(right)
+    return figure
+
+
+def trajectories(figure: Figure, several: SideBySide) -> Figure:
+    """Relative distance, number of deviating invariants and largest deviation, one column a layer."""
+    layers = layers_of(several)
+    figure.set_size_inches(2.4 + 2.1 * len(layers), 5.6)
+    grid = figure.subplots(3, len(layers), sharex=True, sharey="row", squeeze=False)
+    for column, layer in zip(grid.T, layers, strict=True):
+        for name, look, t in _with_looks(several):
+            if layer in t.layers:
+                _trajectory(column, t, t.layers.index(layer), name, look)
+        column[0].set_title(layer)
+        column[-1].set_xlabel("epoch")
+    return _finish(figure, grid)
+
+
+def _trajectory(column: np.ndarray, t: Trajectories, i: int, name: str, look: dict[str, Any]) -> None:
+    (distance, distance_se, null), (deviation, error, _) = relative_distances(t), largest_deviation(t)
+    curves(column[0], t.epochs, distance[:, [i]], [name], distance_se[:, [i]], **look)
+    column[0].plot(t.epochs, null[:, i], color=look["color"], linestyle=(0, (1, 3)), linewidth=0.8)
+    curves(column[1], t.epochs, significant(t)[:, [i]].astype(float), [name], **look)
+    curves(column[2], t.epochs, deviation[:, [i]], [name], error[:, [i]], **look)
+
+
+def distances(figure: Figure, several: SideBySide) -> Figure:
+    """The 2-Wasserstein distance between each two runs, with bands of 95 % and the null level dotted."""
+    layers = list(dict.fromkeys(layer for b in several.pairs.values() for layer in b.layers))
+    figure.set_size_inches(3.4 + 2.1 * len(layers), 2.8)
+    panels = figure.subplots(1, len(layers), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, layer in zip(panels, layers, strict=True):
+        for k, ((first, second), b) in enumerate(several.pairs.items()):
+            if layer in b.layers:
+                i, look = b.layers.index(layer), _look(k)
+                curves(ax, b.epochs, b.w2[:, [i]], [f"{first}\nto {second}"], b.w2_se[:, [i]], **look)
+                ax.plot(b.epochs, b.w2_null[:, i], color=look["color"], linestyle=(0, (1, 3)), linewidth=0.8)
+        ax.set(title=layer, xlabel="epoch")
+    panels[0].set_ylabel("$W_2$ between runs (weight units)")
+    panels[0].set_ylim(bottom=0)
+    legend(panels[-1])
+    return figure
+
+
+def deviations(figure: Figure, several: SideBySide) -> Figure:
+    """The deviation of each of the 39 predicted invariants at each run's last epoch, as a map, one panel a layer."""
+    layers, names = layers_of(several), next(iter(several.runs.values())).names[HIGH]
+    figure.set_size_inches(2.2 + sum(0.6 + 0.32 * len(several.runs) for _ in layers), 6.4)
+    panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
+    norm = PowerNorm(0.5, 0.0, max(float(np.nanmax(t.deviation[-1])) for t in several.runs.values()))
+    for ax, layer in zip(panels, layers, strict=True):
+        shown = {name: t for name, t in several.runs.items() if layer in t.layers}
+        values = np.stack([t.deviation[-1, t.layers.index(layer)] for t in shown.values()], axis=1)
+        image = ax.imshow(values, aspect="auto", cmap="cividis", norm=norm, interpolation="nearest")
+        marked = np.stack([deviating(t)[-1, t.layers.index(layer)] for t in shown.values()], axis=1)
+        ax.scatter(*np.nonzero(marked.T), s=4, color="white", linewidths=0)
+        ax.set_xticks(range(len(shown)), list(shown), rotation=90, fontsize=7)
+        ax.set_title(layer)
+        ax.grid(visible=False)
+    panels[0].set_yticks(range(len(names)), names, fontsize=6.5)
+    figure.colorbar(image, ax=list(panels), label="deviation |theory − mean| / standard deviation")
+    return figure
+
+
+def sizes(figure: Figure, several: SideBySide) -> Figure:
+    """The same three numbers as in `trajectories`, at each run's last epoch over the size of its matrices."""
+    layers = [layer for layer in layers_of(several) if len(_dims(several, layer)) > 1]
+    figure.set_size_inches(2.4 + 2.4 * len(layers), 5.8)
+    grid = figure.subplots(3, len(layers), sharex=True, sharey="row", squeeze=False)
+    for column, layer in zip(grid.T, layers, strict=True):
+        for name, look, t in _with_looks(several):
+            if layer in t.layers:
+                _at_the_end(column, t, t.layers.index(layer), name, look["color"])
+        dims = _dims(several, layer)
+        column[0].set_title(layer)
+        column[-1].set(xlabel="D", xscale="log")
+        column[-1].set_xticks(dims, map(str, dims))
+        column[-1].minorticks_off()
+    return _finish(figure, grid)
+
+
+def _finish(figure: Figure, grid: np.ndarray) -> Figure:
+    """Name and bound the scales of a grid of distances, counts and deviations, one row each."""
+    predicted = HIGH.stop - HIGH.start
+    labels = ("$W_2$ / initial norm", f"deviating of {predicted}", "largest deviation")
+    for ax, label in zip(grid[:, 0], labels, strict=True):
+        ax.set_ylabel(label)
+        ax.set_ylim(bottom=0)
+    grid[1, 0].set_ylim(top=predicted)
+    legend(grid[0, -1])
+    return figure
+
+
+def _at_the_end(column: np.ndarray, t: Trajectories, i: int, name: str, colour: str) -> None:
+    (distance, distance_se, _), (deviation, error, _) = relative_distances(t), largest_deviation(t)
+    numbers = (
+        (distance[-1, i], distance_se[-1, i]),
+        (significant(t)[-1, i], None),
+        (deviation[-1, i], error[-1, i]),
+    )
+    for ax, (value, se) in zip(column, numbers, strict=True):
+        half = None if se is None or not np.isfinite(se) else CONFIDENCE * se
+        ax.errorbar(t.dims[i], value, half, label=name, color=colour, **BARS)
+
+
+class Plot(NamedTuple):
+    """A figure: how to draw it, and its explanation."""
+
+    draw: Callable[[Figure, SideBySide], Figure]
+    caption: str
+
+
+FIGURES = {
+    "training": Plot(training, "Test accuracy and loss: median over members, with the range from 5 % to 95 %."),
+    "trajectories": Plot(
+        trajectories,
+        "Above, the 2-Wasserstein distance of each run's model from its own initial i.i.d. Gaussian, relative to the "
+        "root mean square norm of its initial matrices, with 95 % intervals; dotted, what unchanged ensembles would "
+        "show. In the middle, how many of the 39 predicted invariants deviate at a false-discovery rate of 5 %. "
+        "Below, the largest of their deviations in standard deviations over members, with 95 % intervals; as the "
+        "largest of 39 it is never zero, even where nothing deviates.",
+    ),
+    "distances": Plot(
+        distances,
+        "The 2-Wasserstein distance between the models of each two runs, with 95 % intervals; dotted, its mean when "
+        "members are assigned to the two at random.",
+    ),
+    "deviations": Plot(
+        deviations,
+        "How far each predicted invariant is off at the last epoch of each run, in standard deviations over members "
+        "(root scale); a white dot marks those that deviate at a false-discovery rate of 5 %.",
+    ),
+    "sizes": Plot(
+        sizes, "The numbers of the trajectories at the last epoch of each run, over the size D of the matrix."
+    ),
+}
+"""The figures by file name, in the order of the page."""
+
+
+def available(several: SideBySide) -> tuple[str, ...]:
+    """Names of the figures for which there is something to show."""
+    several_sizes = any(len(_dims(several, layer)) > 1 for layer in layers_of(several))
+    shown = {"distances": bool(several.pairs), "sizes": several_sizes}
+    return tuple(name for name in FIGURES if shown.get(name, True))
+
+
+def draw(several: SideBySide, name: str) -> Figure:
+    """Draw one of `FIGURES`."""
+    return laid_out(lambda figure: FIGURES[name].draw(figure, several))
+
+
+def _dims(several: SideBySide, layer: str) -> list[int]:
+    return sorted({int(t.dims[t.layers.index(layer)]) for t in several.runs.values() if layer in t.layers})
+
+
+def _with_looks(several: SideBySide) -> list[tuple[str, dict[str, Any], Trajectories]]:
+    return [(name, _look(k), t) for k, (name, t) in enumerate(several.runs.items())]
+
+
+def _look(k: int) -> dict[str, Any]:
+    """Colour and line of the k-th curve, the same in all panels."""
+    return {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[k // len(COLOURS) % len(LINES)]}

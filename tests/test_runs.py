@@ -1,0 +1,139 @@
+"""Two runs compared at what they have in common, with the members that enter the statistics."""
+
+import json
+
+import numpy as np
+import pytest
+
+from analysis import block_moments
+from analysis.contrast import Ensemble, contrast
+from analysis.pipeline import Recording
+from analysis.run_plots import FIGURES, available, draw
+from analysis.run_tables import TABLES, differing, largest_deviation, relative_distances
+from analysis.runs import SideBySide, contrast_runs, to_json_entry
+from invariants import NAMES, PAPER, evaluate
+from tests.synthetic import synthetic
+
+
+def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple[str, int], ...] = (("L1", 4),)):
+    """Random matrices at every epoch."""
+    rng = np.random.default_rng(seed)
+    ((_, dim), *_) = layers
+    stacks = rng.normal(size=(members, epochs, len(layers), dim, dim))
+    return Recording(
+        epochs=np.arange(epochs),
+        layers=tuple(name for name, _ in layers),
+        dims=tuple(dim for _, dim in layers),
+        invariants=np.asarray(evaluate(PAPER, stacks)),
+        block_moments=np.asarray(block_moments(stacks)),
+        finite=np.ones((members, epochs), dtype=bool),
+        train_loss=rng.random((members, epochs)),
+        test_loss=rng.random((members, epochs)),
+        test_accuracy=rng.random((members, epochs)),
+    )
+
+
+def rows(count: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.arange(count), np.arange(count)
+
+
+def test_only_common_epochs_and_layers_are_compared():
+    first = recording(1, epochs=4, layers=(("L1", 4), ("L2", 4)))
+    second = recording(2, layers=(("L2", 4), ("L3", 4)), members=15)
+    found = contrast_runs(first, second)
+    assert found is not None
+    assert found.epochs.tolist() == [0, 1, 2]
+    assert found.layers == ("L2",)
+    assert found.members.tolist() == [[[20, 15]]] * 3
+    one, other = (Ensemble(r.invariants[:, 1, i], r.block_moments[:, 1, i]) for r, i in ((first, 1), (second, 0)))
+    alone = contrast(one, other, 4)
+    assert found.w2[1, 0] == pytest.approx(alone.w2, rel=1e-10)
+    np.testing.assert_allclose(found.invariants.value[1, 0], alone.invariants.value, rtol=1e-10)
+
+
+@pytest.mark.parametrize("layers", [(("L1", 5),), (("L2", 4),)])
+def test_runs_without_a_layer_in_common_have_no_distance(layers):
+    assert contrast_runs(recording(1), recording(2, layers=layers)) is None
+
+
+def test_a_pair_of_which_one_has_diverged_is_left_out():
+    first, second = recording(1), recording(2)
+    first.finite[3, 1:] = False
+    second.finite[5, 2:] = False
+    paired, apart = contrast_runs(first, second, rows(20)), contrast_runs(first, second)
+    assert paired is not None
+    assert apart is not None
+    assert paired.members[:, 0].tolist() == [[20, 20], [19, 19], [18, 18]]
+    assert apart.members[:, 0].tolist() == [[20, 20], [19, 20], [19, 19]]
+
+
+def test_an_epoch_at_which_nobody_is_left_is_unknown_and_says_so():
+    first, second = recording(1), recording(2)
+    first.finite[:10, 2] = False
+    second.finite[10:, 2] = False
+    found = contrast_runs(first, second, rows(20))
+    assert found is not None
+    assert np.isnan(found.w2[2, 0])
+    assert np.isnan(found.accuracy.value[2])
+    assert np.isfinite(found.w2[:2]).all()
+    assert np.isfinite(found.q[:2]).all()
+    entry = json.loads(json.dumps(to_json_entry(found, 2, 0), allow_nan=False))
+    assert entry["wasserstein"]["between"]["w2"] is None
+    assert entry["members"] == [0, 0]
+
+
+def test_accuracies_are_compared_in_pairs_where_members_are():
+    first, second = recording(1), recording(2)
+    second.test_accuracy[:] = first.test_accuracy + 0.1
+    found = contrast_runs(first, second, rows(20))
+    assert found is not None
+    np.testing.assert_allclose(found.accuracy.value, 0.1)
+    assert np.all(found.accuracy.se < 1e-12)
+
+
+@pytest.fixture(scope="module")
+def several() -> SideBySide:
+    first, second = recording(1), recording(2)
+    second.invariants[..., 21] += 100.0
+    pair = contrast_runs(first, second, rows(20))
+    assert pair is not None
+    small, deep = synthetic(epochs=5, layers=1), synthetic(epochs=3)
+    small.mean[0, :, 2], deep.mean[0, :, 2] = 10.0, 10.0  # a mean square, which is positive
+    return SideBySide({"one": small, "two": deep, "wide": small._replace(dims=np.array([40]))}, {("one", "two"): pair})
+
+
+def test_every_figure_is_drawn_with_a_curve_for_each_run(several):
+    assert available(several) == tuple(FIGURES)
+    for name in FIGURES:
+        assert draw(several, name).axes
+    first = draw(several, "trajectories").axes[0]
+    assert [line.get_label() for line in first.get_lines() if not str(line.get_label()).startswith("_")] == [
+        "one",
+        "two",
+        "wide",
+    ]
+
+
+def test_figures_without_anything_to_show_are_left_out(several):
+    alike = SideBySide({"one": several.runs["one"], "again": several.runs["one"]}, {})
+    assert available(alike) == ("training", "trajectories", "deviations")
+
+
+def test_tables_have_a_row_for_each_run_pair_and_invariant(several):
+    counts = {name: len(table(several).rows) for name, table in TABLES.items()}
+    assert counts == {"runs": 5 + 3 * 3 + 5, "between": 3, "differences": 3 * 52}
+    for table in TABLES.values():
+        assert all(len(row) == len(table(several).header) for row in table(several).rows)
+
+
+def test_the_largest_numbers_are_those_of_a_search(several):
+    pair, t = several.pairs["one", "two"], several.runs["two"]
+    count, effect, invariant = differing(pair, 1, 0)
+    assert (invariant, count) == (NAMES[21], 1)
+    assert effect == max(pair.invariants.effect[1, 0], key=abs)
+    value, error, position = largest_deviation(t)
+    assert value[2, 1] == max(t.deviation[2, 1])
+    assert error[2, 1] == t.deviation_se[2, 1, position[2, 1]]
+    relative, relative_se, _ = relative_distances(t)
+    assert relative[2, 1] == t.w2[2, 1] / t.mean[0, 1, 2] ** 0.5
+    assert relative_se[2, 1] == t.w2_se[2, 1] / t.mean[0, 1, 2] ** 0.5
