@@ -28,6 +28,7 @@ from invariants import NAMES, PAPER, latex
 class Recording(NamedTuple):
     """What was recorded of N members at E epochs and L layers; an ensemble of given matrices has one of each."""
 
+    members: Int[np.ndarray, "N"]
     epochs: Int[np.ndarray, "E"]
     layers: tuple[str, ...]
     dims: tuple[int, ...]

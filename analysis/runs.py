@@ -55,28 +55,27 @@ class Side(NamedTuple):
     test_accuracy: Float[np.ndarray, "N E"]
 
 
-Rows = Int[np.ndarray, "pairs"]
-
-
-def contrast_runs(first: Recording, second: Recording, pairs: tuple[Rows, Rows] | None = None) -> Between | None:
+def contrast_runs(first: Recording, second: Recording, *, paired: bool = False) -> Between | None:
     """Compare the layers that have the same name and size in both runs; None where there is none, or no common epoch.
 
     Args:
         first: what was recorded of one.
         second: and of the other.
-        pairs: rows of the members of either run that share their randomness, one pair an entry; None where the runs
-            are independent.
+        paired: members of the same number share their randomness, as in runs of the same seed; those that both runs
+            have are then compared in pairs, and runs that have none in common as if they were independent.
     """
     epochs = np.intersect1d(first.epochs, second.epochs)
     layers = [layer for layer in _sized_layers(first) if layer in _sized_layers(second)]
     if not layers or not len(epochs):
         return None
-    every = tuple(np.arange(len(recording.finite)) for recording in (first, second))
-    one, other = (_side(r, rows, epochs, layers) for r, rows in zip((first, second), pairs or every, strict=True))
-    if pairs is not None:
+    common, *rows = np.intersect1d(first.members, second.members, return_indices=True)
+    paired = paired and len(common) > 0
+    if not paired:
+        rows = [np.arange(len(first.members)), np.arange(len(second.members))]
+    one, other = _side(first, rows[0], epochs, layers), _side(second, rows[1], epochs, layers)
+    if paired:
         both = one.used & other.used
         one, other = one._replace(used=both), other._replace(used=both)
-    paired = pairs is not None
     cells = [
         [_contrast(one, other, (e, i), dim, paired=paired) for i, (_, dim) in enumerate(layers)]
         for e in range(len(epochs))
@@ -100,7 +99,9 @@ def _sized_layers(recording: Recording) -> list[tuple[str, int]]:
     return list(zip(recording.layers, recording.dims, strict=True))
 
 
-def _side(recording: Recording, rows: Rows, epochs: Int[np.ndarray, "E"], layers: list[tuple[str, int]]) -> Side:
+def _side(
+    recording: Recording, rows: Int[np.ndarray, "pairs"], epochs: Int[np.ndarray, "E"], layers: list[tuple[str, int]]
+) -> Side:
     """The chosen members, epochs and layers; who enters the statistics depends on the epochs that are left out, too."""
     e = np.searchsorted(recording.epochs, epochs)
     at = np.ix_(rows, e, np.array([_sized_layers(recording).index(layer) for layer in layers]))

@@ -34,6 +34,7 @@ def recording(members: int, epochs: int, layers: int) -> Recording:
     matrices = steps.cumsum(axis=1)
     losses = random.random(shape[:2])
     return Recording(
+        members=np.arange(members),
         epochs=np.arange(epochs),
         layers=tuple(f"L{layer + 1}" for layer in range(layers)),
         dims=(DIM,) * layers,

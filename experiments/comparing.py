@@ -5,9 +5,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Int
-
 from analysis import run_plots, run_tables
 from analysis.drawing import render
 from analysis.pipeline import Recording, trajectories
@@ -27,7 +24,6 @@ class Finished(NamedTuple):
     """A finished run as far as a comparison needs it."""
 
     config: dict[str, Any]
-    members: Int[np.ndarray, " members"]
     recording: Recording
 
 
@@ -73,13 +69,13 @@ def read_finished(path: Path, layers: Sequence[str] | None = None) -> Finished:
         UserError: it holds no finished run, one in which every member has diverged, or none of the layers.
     """
     with RunFolder.existing(path, exclusive=False) as folder:
-        config, results, recording = recorded(folder)
+        config, _, recording = recorded(folder)
         refuse_all_diverged(folder, recording)
     if layers is not None:
         recording = of_layers(recording, layers)
         if not recording.layers:
             raise UserError(f"{path} has none of the layers {', '.join(layers)}")
-    return Finished(config, results["member"].values, recording)
+    return Finished(config, recording)
 
 
 def of_layers(recording: Recording, layers: Sequence[str]) -> Recording:
@@ -98,26 +94,19 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
     couples = list(combinations(finished, 2))
     progress, total = Progress("comparing", "runs and pairs"), len(finished) + len(couples)
     runs: dict[str, Trajectories] = {}
-    for name, (config, _, recording) in finished.items():
+    for name, (config, recording) in finished.items():
         progress.update(len(runs), total)
         runs[name] = trajectories(recording, initial_laws(config, recording))
     pairs: dict[tuple[str, str], Between] = {}
     for done, (first, second) in enumerate(couples, len(runs)):
         progress.update(done, total)
         one, other = finished[first], finished[second]
-        between = contrast_runs(one.recording, other.recording, same_members(one, other))
+        same_seed = one.config["train"]["seed"] == other.config["train"]["seed"]
+        between = contrast_runs(one.recording, other.recording, paired=same_seed)
         if between is not None:
             pairs[first, second] = between
     progress.update(total, total)
     return SideBySide(runs, pairs)
-
-
-def same_members(one: Finished, other: Finished) -> tuple[np.ndarray, np.ndarray] | None:
-    """Rows of the members that two runs have in common: of one seed, they start and shuffle from the same keys."""
-    if one.config["train"]["seed"] != other.config["train"]["seed"]:
-        return None
-    _, *rows = np.intersect1d(one.members, other.members, return_indices=True)
-    return (rows[0], rows[1]) if len(rows[0]) else None
 
 
 def write_comparison(folder: RunFolder, several: SideBySide, configs: dict[str, dict[str, Any]]) -> Path:

@@ -76,6 +76,7 @@ def recording_of(stack: Float[np.ndarray, "members D D"]) -> Recording:
     """An ensemble of given square matrices as a recording of one epoch and one layer."""
     unknown = np.full((len(stack), 1), np.nan)
     return Recording(
+        members=np.arange(len(stack)),
         epochs=np.array([0]),
         layers=("M",),
         dims=(stack.shape[1],),

@@ -78,6 +78,7 @@ def kept_matrices(results: xr.Dataset, epochs: list[int]) -> list[Float[np.ndarr
 def from_dataset(results: xr.Dataset) -> Recording:
     """What the analysis needs of results.nc."""
     return Recording(
+        members=results["member"].values,
         epochs=results["epoch"].values,
         layers=tuple(str(name) for name in results["layer"].values),
         dims=tuple(int(dim) for dim in results["dim"].values),

@@ -34,6 +34,7 @@ def recording(stack: np.ndarray, epochs: int = 1, layers: int = 1) -> Recording:
     zeros = np.where(finite, 0.0, np.nan)[:, None, None, None] * np.ones((epochs, layers, 1))
     losses = np.zeros((len(stack), epochs))
     return Recording(
+        members=np.arange(len(stack)),
         epochs=np.arange(epochs),
         layers=tuple(f"L{k + 1}" for k in range(layers)),
         dims=(stack.shape[1],) * layers,

@@ -21,6 +21,7 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
     ((_, dim), *_) = layers
     stacks = rng.normal(size=(members, epochs, len(layers), dim, dim))
     return Recording(
+        members=np.arange(members),
         epochs=np.arange(epochs),
         layers=tuple(name for name, _ in layers),
         dims=tuple(dim for _, dim in layers),
@@ -31,10 +32,6 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
         test_loss=rng.random((members, epochs)),
         test_accuracy=rng.random((members, epochs)),
     )
-
-
-def rows(count: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.arange(count), np.arange(count)
 
 
 def test_only_common_epochs_and_layers_are_compared():
@@ -60,18 +57,32 @@ def test_a_pair_of_which_one_has_diverged_is_left_out():
     first, second = recording(1), recording(2)
     first.finite[3, 1:] = False
     second.finite[5, 2:] = False
-    paired, apart = contrast_runs(first, second, rows(20)), contrast_runs(first, second)
+    paired, apart = contrast_runs(first, second, paired=True), contrast_runs(first, second)
     assert paired is not None
     assert apart is not None
     assert paired.members[:, 0].tolist() == [[20, 20], [19, 19], [18, 18]]
     assert apart.members[:, 0].tolist() == [[20, 20], [19, 20], [19, 19]]
 
 
+def test_members_are_paired_by_their_numbers():
+    first, second = recording(1), recording(1)._replace(members=np.arange(20) + 15)
+    found, apart = contrast_runs(first, second, paired=True), contrast_runs(first, second)
+    assert found is not None
+    assert apart is not None
+    assert found.members[0, 0].tolist() == [5, 5]
+    expected = first.invariants[15:, 0, 0].mean(axis=0) - second.invariants[:5, 0, 0].mean(axis=0)
+    np.testing.assert_allclose(found.invariants.value[0, 0], -expected, rtol=1e-10)
+    strangers = contrast_runs(first, second._replace(members=np.arange(20) + 20), paired=True)
+    assert strangers is not None
+    assert not strangers.paired
+    assert strangers.w2[0, 0] == apart.w2[0, 0]
+
+
 def test_an_epoch_at_which_nobody_is_left_is_unknown_and_says_so():
     first, second = recording(1), recording(2)
     first.finite[:10, 2] = False
     second.finite[10:, 2] = False
-    found = contrast_runs(first, second, rows(20))
+    found = contrast_runs(first, second, paired=True)
     assert found is not None
     assert np.isnan(found.w2[2, 0])
     assert np.isnan(found.accuracy.value[2])
@@ -85,7 +96,7 @@ def test_an_epoch_at_which_nobody_is_left_is_unknown_and_says_so():
 def test_accuracies_are_compared_in_pairs_where_members_are():
     first, second = recording(1), recording(2)
     second.test_accuracy[:] = first.test_accuracy + 0.1
-    found = contrast_runs(first, second, rows(20))
+    found = contrast_runs(first, second, paired=True)
     assert found is not None
     np.testing.assert_allclose(found.accuracy.value, 0.1)
     assert np.all(found.accuracy.se < 1e-12)
@@ -95,7 +106,7 @@ def test_accuracies_are_compared_in_pairs_where_members_are():
 def several() -> SideBySide:
     first, second = recording(1), recording(2)
     second.invariants[..., 21] += 100.0
-    pair = contrast_runs(first, second, rows(20))
+    pair = contrast_runs(first, second, paired=True)
     assert pair is not None
     small, deep = synthetic(epochs=5, layers=1), synthetic(epochs=3)
     small.mean[0, :, 2], deep.mean[0, :, 2] = 10.0, 10.0  # a mean square, which is positive
