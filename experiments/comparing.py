@@ -1,5 +1,6 @@
 """`pigmm compare`: finished runs side by side, and how each two of them differ."""
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -51,9 +52,9 @@ def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
     Raises:
         UserError: there are fewer than two, or two are the same folder.
     """
-    absolute = [path.resolve() for path in paths]
-    if len(set(absolute)) < max(2, len(absolute)):
+    if len({path.resolve() for path in paths}) < max(2, len(paths)):
         raise UserError("give at least two different run folders to compare")
+    absolute = [Path(os.path.abspath(path)) for path in paths]  # links keep their names
     longest = max(len(path.parts) for path in absolute)
     for depth in range(1, longest + 1):
         names = ["/".join(path.parts[-depth:]) for path in absolute]

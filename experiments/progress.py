@@ -36,7 +36,7 @@ class Progress:
         if done == before or end == start:
             return line
         rate = (done - before) / (end - start)
-        return f"{line}, {rate:.1f}/s, {_clock((total - done) / rate)} left"
+        return f"{line}, {rate:.3g}/s, {_clock((total - done) / rate)} left"
 
     def _write(self, line: str, last: bool) -> None:
         if self._terminal:

@@ -128,6 +128,8 @@ def test_names_are_as_long_as_it_takes_to_tell_runs_apart(tmp_path):
     folders = [tmp_path / "a" / "run", tmp_path / "b" / "run"]
     assert list(named_runs(folders)) == ["a/run", "b/run"]
     assert list(named_runs([tmp_path / "x", tmp_path / "y"])) == ["x", "y"]
+    (tmp_path / "link").symlink_to(tmp_path / "x")
+    assert list(named_runs([tmp_path / "link", tmp_path / "y" / ".." / "z"])) == ["link", "z"]
 
 
 def test_what_is_no_two_finished_runs_is_refused(swept, other, capsys, tmp_path):
