@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import erfc
+from scipy.special import stdtr
 
 from analysis.fitting import parameters_from_moments
 from analysis.resampling import Resampling, bootstrap
@@ -33,7 +33,7 @@ class Difference(NamedTuple):
     """The difference in standard deviations over members, sqrt((s_1^2 + s_2^2)/2)."""
     z: Float[np.ndarray, "*quantities"]
     p: Float[np.ndarray, "*quantities"]
-    """Two-sided, from the normal distribution."""
+    """Two-sided, from Student's distribution; too small for skewed quantities of ensembles of very unequal size."""
 
 
 class Contrast(NamedTuple):
@@ -46,7 +46,8 @@ class Contrast(NamedTuple):
     w2_null: float
     """Its mean when members are assigned to the two ensembles at random."""
     w2_p: float
-    """Share of random assignments with a distance at least as large: an exact test that both follow one law."""
+    """Share of random assignments with a distance at least as large: an exact test that both ensembles follow one law,
+    and of pairs that the two of each are exchangeable."""
     w2_squared_parts: Float[np.ndarray, "5"]
     invariants: Difference
 
@@ -94,18 +95,20 @@ def mean_difference(
 ) -> Difference:
     """Difference d of two means with its standard error: s(x_2 - x_1)/sqrt(N) in pairs, else sqrt(s_1^2/N + s_2^2/M).
 
+    The degrees of freedom of z = d/se are N - 1 in pairs, else se^4 / (s_1^4/(N^2 (N-1)) + s_2^4/(M^2 (M-1))).
+
     Source: Welch, Biometrika 34 (1947), 28.
     """
     value = second.mean(axis=0) - first.mean(axis=0)
-    variances = [_variance(values) for values in (first, second)]
-    if paired:
-        squared_error = _variance(second - first) / len(first)
-    else:
-        squared_error = variances[0] / len(first) + variances[1] / len(second)
-    se, spread = np.sqrt(squared_error), np.sqrt((variances[0] + variances[1]) / 2)
+    samples = [second - first] if paired else [first, second]
+    shares = [_variance(sample) / len(sample) for sample in samples]
+    squared_error = np.sum(shares, axis=0)
+    curvature = sum(share**2 / max(len(sample) - 1, 1) for share, sample in zip(shares, samples, strict=True))
+    freedom = np.divide(squared_error**2, curvature, out=np.ones_like(curvature), where=curvature > 0)
+    se, spread = np.sqrt(squared_error), np.sqrt((_variance(first) + _variance(second)) / 2)
     z = np.divide(value, se, out=np.where((value == 0) & (se == 0), 0.0, np.nan), where=se > 0)
     effect = np.divide(value, spread, out=np.where((value == 0) & (spread == 0), 0.0, np.nan), where=spread > 0)
-    return Difference(value, se, effect, z, erfc(np.abs(z) / np.sqrt(2)))
+    return Difference(value, se, effect, z, 2 * stdtr(freedom, -np.abs(z)))
 
 
 @lru_cache(maxsize=2)

@@ -74,6 +74,11 @@ def symlog(ax: Axes, linear: float) -> None:
     ax.set_ylim(min(bottom, -linear), max(top, linear))
 
 
-def legend(ax: Axes) -> None:
-    """The legend beside the axes, where it hides no curve."""
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.04), borderaxespad=0.3, labelspacing=0.25)
+def legend(ax: Axes, *panels: Axes) -> None:
+    """The legend beside the axes, where it hides no curve; of the curves of all panels, if some are given."""
+    entries: dict[str, Any] = {}
+    for panel in panels or (ax,):
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.04)}
+    ax.legend(list(entries.values()), list(entries), **beside, borderaxespad=0.3, labelspacing=0.25)

@@ -3,6 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
+LEVEL = 0.05
+"""False-discovery rate at which an invariant counts as deviating, or as different between runs."""
+
 
 def benjamini_hochberg(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*tests"]:
     """Adjusted p-values q: rejecting where q <= alpha keeps the expected share of false rejections below alpha.

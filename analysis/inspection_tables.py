@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.false_discovery import LEVEL
 from analysis.gaussianity import Coefficient
 from analysis.inspection import GRAPHS, IN_PAPER, Inspection
 from analysis.randomisation import Symmetry
 from analysis.tables import Row, Table
 from invariants import Graph, latex, name
 
-LEVEL = 0.05
-"""False-discovery rate at which an invariant counts as deviating."""
 BLOCKS = ("V_0", "V_H", "V_2", "V_3")
 
 

@@ -13,6 +13,8 @@ from analysis.tables import significant
 from analysis.trajectories import HIGH, Trajectories, member_quantiles
 
 LINES = ("-", "--", ":", "-.")
+MOST_PAIRS = 15
+"""Pairs of runs whose distances one figure can show; more are in the tables only."""
 BARS = {"fmt": "o", "markersize": 4, "capsize": 2}
 
 
@@ -56,18 +58,19 @@ def _trajectory(column: np.ndarray, t: Trajectories, i: int, name: str, look: di
 def distances(figure: Figure, several: SideBySide) -> Figure:
     """The 2-Wasserstein distance between each two runs, with bands of 95 % and the null level dotted."""
     layers = list(dict.fromkeys(layer for b in several.pairs.values() for layer in b.layers))
-    figure.set_size_inches(3.4 + 2.1 * len(layers), 2.8)
+    figure.set_size_inches(3.4 + 2.1 * len(layers), max(2.8, 0.35 * len(several.pairs)))
     panels = figure.subplots(1, len(layers), sharex=True, sharey=True, squeeze=False)[0]
     for ax, layer in zip(panels, layers, strict=True):
         for k, ((first, second), b) in enumerate(several.pairs.items()):
             if layer in b.layers:
                 i, look = b.layers.index(layer), _look(k)
-                curves(ax, b.epochs, b.w2[:, [i]], [f"{first}\nto {second}"], b.w2_se[:, [i]], **look)
+                label = f"{_label(first)}\nto {_label(second)}"
+                curves(ax, b.epochs, b.w2[:, [i]], [label], b.w2_se[:, [i]], **look)
                 ax.plot(b.epochs, b.w2_null[:, i], color=look["color"], linestyle=(0, (1, 3)), linewidth=0.8)
         ax.set(title=layer, xlabel="epoch")
     panels[0].set_ylabel("$W_2$ between runs (weight units)")
     panels[0].set_ylim(bottom=0)
-    legend(panels[-1])
+    legend(panels[-1], *panels)
     return figure
 
 
@@ -76,14 +79,15 @@ def deviations(figure: Figure, several: SideBySide) -> Figure:
     layers, names = layers_of(several), next(iter(several.runs.values())).names[HIGH]
     figure.set_size_inches(2.2 + sum(0.6 + 0.32 * len(several.runs) for _ in layers), 6.4)
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
-    norm = PowerNorm(0.5, 0.0, max(float(np.nanmax(t.deviation[-1])) for t in several.runs.values()))
+    known = [float(d) for t in several.runs.values() for d in t.deviation[-1].ravel() if np.isfinite(d)]
+    norm = PowerNorm(0.5, 0.0, max(known, default=1.0))
     for ax, layer in zip(panels, layers, strict=True):
         shown = {name: t for name, t in several.runs.items() if layer in t.layers}
         values = np.stack([t.deviation[-1, t.layers.index(layer)] for t in shown.values()], axis=1)
         image = ax.imshow(values, aspect="auto", cmap="cividis", norm=norm, interpolation="nearest")
         marked = np.stack([deviating(t)[-1, t.layers.index(layer)] for t in shown.values()], axis=1)
         ax.scatter(*np.nonzero(marked.T), s=4, color="white", linewidths=0)
-        ax.set_xticks(range(len(shown)), list(shown), rotation=90, fontsize=7)
+        ax.set_xticks(range(len(shown)), map(_label, shown), rotation=90, fontsize=7)
         ax.set_title(layer)
         ax.grid(visible=False)
     panels[0].set_yticks(range(len(names)), names, fontsize=6.5)
@@ -95,7 +99,7 @@ def sizes(figure: Figure, several: SideBySide) -> Figure:
     """The same three numbers as in `trajectories`, at each run's last epoch over the size of its matrices."""
     layers = [layer for layer in layers_of(several) if len(_dims(several, layer)) > 1]
     figure.set_size_inches(2.4 + 2.4 * len(layers), 5.8)
-    grid = figure.subplots(3, len(layers), sharex=True, sharey="row", squeeze=False)
+    grid = figure.subplots(3, len(layers), sharex="col", sharey="row", squeeze=False)
     for column, layer in zip(grid.T, layers, strict=True):
         for name, look, t in _with_looks(several):
             if layer in t.layers:
@@ -116,7 +120,7 @@ def _finish(figure: Figure, grid: np.ndarray) -> Figure:
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
     grid[1, 0].set_ylim(top=predicted)
-    legend(grid[0, -1])
+    legend(grid[0, -1], *grid[0])
     return figure
 
 
@@ -143,16 +147,17 @@ FIGURES = {
     "training": Plot(training, "Test accuracy and loss: median over members, with the range from 5 % to 95 %."),
     "trajectories": Plot(
         trajectories,
-        "Above, the 2-Wasserstein distance of each run's model from its own initial i.i.d. Gaussian, relative to the "
-        "root mean square norm of its initial matrices, with 95 % intervals; dotted, what unchanged ensembles would "
-        "show. In the middle, how many of the 39 predicted invariants deviate at a false-discovery rate of 5 %. "
-        "Below, the largest of their deviations in standard deviations over members, with 95 % intervals; as the "
-        "largest of 39 it is never zero, even where nothing deviates.",
+        "Above, the 2-Wasserstein distance of each run's model from its own initial i.i.d. Gaussian (the nearest one "
+        "where the initial law is unknown), relative to the root mean square norm of its initial matrices, with 95 % "
+        "intervals; dotted, what unchanged ensembles would show. In the middle, how many of the 39 predicted "
+        "invariants deviate at a false-discovery rate of 5 %. Below, the largest of their deviations in standard "
+        "deviations over members, with 95 % intervals; as the largest of 39 it is never zero, even where nothing "
+        "deviates.",
     ),
     "distances": Plot(
         distances,
-        "The 2-Wasserstein distance between the models of each two runs, with 95 % intervals; dotted, its mean when "
-        "members are assigned to the two at random.",
+        "The 2-Wasserstein distance between the models of each two runs, ± 1.96 standard errors; dotted, its mean when "
+        "members are assigned to the two at random: near that level the distance is too large by about as much.",
     ),
     "deviations": Plot(
         deviations,
@@ -169,7 +174,7 @@ FIGURES = {
 def available(several: SideBySide) -> tuple[str, ...]:
     """Names of the figures for which there is something to show."""
     several_sizes = any(len(_dims(several, layer)) > 1 for layer in layers_of(several))
-    shown = {"distances": bool(several.pairs), "sizes": several_sizes}
+    shown = {"distances": 0 < len(several.pairs) <= MOST_PAIRS, "sizes": several_sizes}
     return tuple(name for name in FIGURES if shown.get(name, True))
 
 
@@ -183,7 +188,12 @@ def _dims(several: SideBySide, layer: str) -> list[int]:
 
 
 def _with_looks(several: SideBySide) -> list[tuple[str, dict[str, Any], Trajectories]]:
-    return [(name, _look(k), t) for k, (name, t) in enumerate(several.runs.items())]
+    return [(_label(name), _look(k), t) for k, (name, t) in enumerate(several.runs.items())]
+
+
+def _label(name: str) -> str:
+    """A name as a legend shows it: matplotlib takes $ for mathematics and leaves out what begins with _."""
+    return f" {name}".replace("$", r"\$") if name.startswith("_") else name.replace("$", r"\$")
 
 
 def _look(k: int) -> dict[str, Any]:

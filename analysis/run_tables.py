@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
+from analysis.false_discovery import LEVEL
 from analysis.runs import Between, SideBySide
-from analysis.tables import Row, Table, significant
+from analysis.tables import Row, Table, mean_sd, significant
 from analysis.trajectories import HIGH, PARTS, Trajectories, finite_values, members_used
 from invariants import NAMES
 
-LEVEL = 0.05
-"""False-discovery rate at which an invariant counts as deviating or different."""
 NORM = NAMES.index("I3")
 """The invariant sum_ij M_ij^2, the squared norm of a matrix."""
 
@@ -63,8 +62,7 @@ def _of_run(name: str, t: Trajectories) -> list[Row]:
     value, error, position = largest_deviation(t)
     rows: list[Row] = []
     for e, epoch in enumerate(t.epochs):
-        accuracy = finite_values(t, t.test_accuracy, e)
-        told = (float(accuracy.mean()), float(accuracy.std())) if accuracy.size else (np.nan, np.nan)
+        told = mean_sd(finite_values(t, t.test_accuracy, e))
         for i, layer in enumerate(t.layers):
             distances = (float(t.w2[e, i]), float(t.w2_se[e, i]), float(t.w2_null[e, i]), float(relative[e, i]))
             deviation = (float(value[e, i]), float(error[e, i]), t.names[HIGH][position[e, i]])
@@ -78,7 +76,8 @@ def _of_run(name: str, t: Trajectories) -> list[Row]:
 def between(several: SideBySide) -> Table:
     """How far each two runs are apart, at every common epoch and layer."""
     header = ("first", "second", "epoch", "layer", "dim", "first_members", "second_members", "paired")
-    header += ("w2", "se", "null", "p", *(f"squared_{part}" for part in PARTS), "differing", "largest_effect", "of")
+    header += ("w2", "se", "null", "p", *(f"squared_{part}" for part in PARTS))
+    header += ("differing", "largest_effect", "invariant")
     rows = tuple(
         (
             *(*names, int(epoch), layer, b.dims[i], *b.members[e, i].tolist(), str(b.paired).lower()),

@@ -135,6 +135,12 @@ def _accuracy(one: Side, other: Side, epoch: int, *, paired: bool) -> Difference
     return mean_difference(first, second, paired=paired)
 
 
+def accuracy_to_json(between: Between, epoch: int) -> dict:
+    """The difference of the mean test accuracies at one epoch by position; NaN becomes null."""
+    value, se, _, z, p = (float(column[epoch]) for column in between.accuracy)
+    return numbers(difference=value, se=se, z=z, p=p)
+
+
 def to_json_entry(between: Between, epoch: int, layer: int) -> dict:
     """What differs at one epoch and layer by position, second minus first; NaN becomes null."""
     b, at = between, (epoch, layer)

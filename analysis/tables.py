@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from analysis.false_discovery import LEVEL
 from analysis.family import MODELS
 from analysis.geometry import path
 from analysis.trajectories import HIGH, PARAMETERS, PARTS, Trajectories, finite_values
@@ -91,9 +92,9 @@ def training(trajectories: Trajectories) -> Table:
         (
             int(epoch),
             int(t.finite[:, e].sum()),
-            *_mean_sd(finite_values(t, t.test_accuracy, e)),
-            *_mean_sd(finite_values(t, t.train_loss, e)),
-            *_mean_sd(finite_values(t, t.test_loss, e)),
+            *mean_sd(finite_values(t, t.test_accuracy, e)),
+            *mean_sd(finite_values(t, t.train_loss, e)),
+            *mean_sd(finite_values(t, t.test_loss, e)),
         )
         for e, epoch in enumerate(t.epochs)
     )
@@ -158,7 +159,7 @@ def geometry(trajectories: Trajectories) -> Table:
 
 def significant(trajectories: Trajectories) -> Int[np.ndarray, "E L"]:
     """Number of the 39 predicted invariants that deviate at a false-discovery rate of 5 %."""
-    return np.sum(trajectories.q < 0.05, axis=-1)
+    return np.sum(trajectories.q < LEVEL, axis=-1)
 
 
 TABLES: dict[str, Callable[[Trajectories], Table]] = {
@@ -190,7 +191,8 @@ def _cells(t: Trajectories, positions: Iterable[int]) -> Iterator[tuple[tuple[in
             yield (e, i), int(t.epochs[e]), layer
 
 
-def _mean_sd(values: np.ndarray) -> tuple[float, float]:
+def mean_sd(values: np.ndarray) -> tuple[float, float]:
+    """Mean and population standard deviation; NaN for no values."""
     return (float(values.mean()), float(values.std())) if values.size else (math.nan, math.nan)
 
 

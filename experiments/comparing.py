@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from analysis import run_plots, run_tables
 from analysis.drawing import render
 from analysis.pipeline import Recording, trajectories
-from analysis.runs import Between, SideBySide, contrast_runs, to_json_entry
+from analysis.runs import Between, SideBySide, accuracy_to_json, contrast_runs, to_json_entry
 from analysis.trajectories import Trajectories
 from experiments.comparison_page import comparison_page
 from experiments.errors import UserError
@@ -19,6 +19,8 @@ from experiments.run_folder import RunFolder
 from experiments.stages import recorded, refuse_all_diverged
 
 SCHEMA = 1
+COMPARISON = {"kind": "comparison"}
+"""What the folder of a comparison is recognised by."""
 
 
 class Finished(NamedTuple):
@@ -26,6 +28,8 @@ class Finished(NamedTuple):
 
     config: dict[str, Any]
     recording: Recording
+    source: dict[str, str]
+    """Where it is from: its folder, and the SHA-256 of its results.nc."""
 
 
 def compare_runs(folders: Mapping[str, Path], out: Path, layers: Sequence[str] | None = None) -> Path:
@@ -40,20 +44,22 @@ def compare_runs(folders: Mapping[str, Path], out: Path, layers: Sequence[str] |
         UserError: a run cannot be read, or the folder cannot be written.
     """
     finished = {name: read_finished(path, layers) for name, path in folders.items()}
-    with RunFolder.open(out, {"kind": "comparison"}) as folder:
-        for earlier in ("figures", "tables"):
-            folder.remove(earlier)
-        return write_comparison(folder, side_by_side(finished), {name: run.config for name, run in finished.items()})
+    with RunFolder.open(out, COMPARISON) as folder:
+        return write_comparison(folder, side_by_side(finished), finished)
 
 
 def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
     """The folders by the names they are told apart by: their own, or with as many parents as it takes.
 
     Raises:
-        UserError: there are fewer than two, or two are the same folder.
+        UserError: there are fewer than two, two are the same folder, or a name is not text.
     """
     if len({path.resolve() for path in paths}) < max(2, len(paths)):
         raise UserError("give at least two different run folders to compare")
+    try:
+        "".join(map(str, paths)).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"a folder's name is not UTF-8 ({error.reason}): rename it") from error
     absolute = [Path(os.path.abspath(path)) for path in paths]  # links keep their names
     longest = max(len(path.parts) for path in absolute)
     for depth in range(1, longest + 1):
@@ -70,13 +76,16 @@ def read_finished(path: Path, layers: Sequence[str] | None = None) -> Finished:
         UserError: it holds no finished run, one in which every member has diverged, or none of the layers.
     """
     with RunFolder.existing(path, exclusive=False) as folder:
+        if "train" not in folder.config:
+            raise UserError(f"{path} holds no run but an analysis or a comparison: give folders of `pigmm run`")
         config, _, recording = recorded(folder)
         refuse_all_diverged(folder, recording)
+        source = {"folder": str(path), "results_sha256": folder.results_digest()}
     if layers is not None:
         recording = of_layers(recording, layers)
         if not recording.layers:
             raise UserError(f"{path} has none of the layers {', '.join(layers)}")
-    return Finished(config, recording)
+    return Finished(config, recording, source)
 
 
 def of_layers(recording: Recording, layers: Sequence[str]) -> Recording:
@@ -95,9 +104,9 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
     couples = list(combinations(finished, 2))
     progress, total = Progress("comparing", "runs and pairs"), len(finished) + len(couples)
     runs: dict[str, Trajectories] = {}
-    for name, (config, recording) in finished.items():
+    for name, run in finished.items():
         progress.update(len(runs), total)
-        runs[name] = trajectories(recording, initial_laws(config, recording))
+        runs[name] = trajectories(run.recording, initial_laws(run.config, run.recording))
     pairs: dict[tuple[str, str], Between] = {}
     for done, (first, second) in enumerate(couples, len(runs)):
         progress.update(done, total)
@@ -110,21 +119,31 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
     return SideBySide(runs, pairs)
 
 
-def write_comparison(folder: RunFolder, several: SideBySide, configs: dict[str, dict[str, Any]]) -> Path:
-    """Write everything a reader looks at; returns the path of the report."""
+def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[str, Finished]) -> Path:
+    """Write everything a reader looks at, in place of an earlier comparison; returns the path of the report."""
+    pictures = {name: run_plots.draw(several, name) for name in run_plots.available(several)}
+    pngs = {name: render(figure, "png") for name, figure in pictures.items()}
+    for earlier in ("figures", "tables"):
+        folder.remove(earlier)
     entries = [
         {"first": first, "second": second, **to_json_entry(between, e, layer)}
         for (first, second), between in several.pairs.items()
         for e in range(len(between.epochs))
         for layer in range(len(between.layers))
     ]
-    folder.write_json("comparison.json", {"schema": SCHEMA, "runs": configs, "between": entries})
+    accuracy = [
+        {"first": first, "second": second, "epoch": int(epoch), **accuracy_to_json(between, e)}
+        for (first, second), between in several.pairs.items()
+        for e, epoch in enumerate(between.epochs)
+    ]
+    runs = {name: {**run.source, "config": run.config} for name, run in finished.items()}
+    told = {"schema": SCHEMA, "runs": runs, "between": entries, "accuracy": accuracy}
+    folder.write_json("comparison.json", told)
     for name, table in run_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
-    pictures = {}
-    for name in run_plots.available(several):
-        figure = run_plots.draw(several, name)
-        pictures[name] = render(figure, "png")
-        folder.write_bytes(f"figures/{name}.png", pictures[name])
+    for name, figure in pictures.items():
+        folder.write_bytes(f"figures/{name}.png", pngs[name])
         folder.write_bytes(f"figures/{name}.pdf", render(figure, "pdf"))
-    return folder.write_text("report.html", comparison_page(several, configs, pictures))
+    configs = {name: run.config for name, run in finished.items()}
+    sources = {name: run.source for name, run in finished.items()}
+    return folder.write_text("report.html", comparison_page(several, configs, sources, pngs))

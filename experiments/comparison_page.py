@@ -9,7 +9,7 @@ import numpy as np
 from analysis import run_plots, run_tables
 from analysis.inspection import key_epochs
 from analysis.run_tables import differing, largest_deviation, relative_distances
-from analysis.runs import SideBySide
+from analysis.runs import Between, SideBySide
 from analysis.style import MODEL_TITLES, layer_titles
 from analysis.tables import significant
 from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
@@ -20,7 +20,9 @@ from experiments.provenance import versions
 Configs = Mapping[str, Mapping[str, Any]]
 
 
-def comparison_page(several: SideBySide, configs: Configs, pictures: Mapping[str, bytes]) -> str:
+def comparison_page(
+    several: SideBySide, configs: Configs, sources: Mapping[str, Mapping[str, str]], pictures: Mapping[str, bytes]
+) -> str:
     """The page as self-contained HTML; `pictures` are the figures as PNG, links lead to files beside the page."""
     return page.page(
         f"{len(several.runs)} runs side by side",
@@ -29,7 +31,7 @@ def comparison_page(several: SideBySide, configs: Configs, pictures: Mapping[str
         page.section("How far they are apart", *_apart(several)),
         page.section("Figures", *(_figure(name, png) for name, png in pictures.items())),
         page.section("Tables", *(_table(name, several) for name in run_tables.TABLES)),
-        page.section("Provenance", *_provenance()),
+        page.section("Provenance", *_provenance(sources)),
     )
 
 
@@ -50,10 +52,10 @@ def _settings(configs: Configs) -> Iterator[str]:
 def _arrived(several: SideBySide) -> Iterator[str]:
     yield page.paragraph(
         "At the last epoch of each run: test accuracy, mean ± standard deviation over members; the 2-Wasserstein "
-        "distance of the fitted model to the initial i.i.d. Gaussian ± standard error, what unchanged members would "
-        "show, and the distance relative to the norm of the initial matrices; the smallest model that Wald tests "
-        "accept; how many of the 39 predicted invariants deviate at a false-discovery rate of 5 %, and the largest "
-        "deviation in standard deviations over members."
+        "distance of the fitted model to the initial i.i.d. Gaussian (the nearest one where the initial law is "
+        "unknown) ± standard error, what unchanged members would show, and the distance relative to the norm of the "
+        "initial matrices; the smallest model that Wald tests accept; how many of the 39 predicted invariants deviate "
+        "at a false-discovery rate of 5 %, and the largest deviation in standard deviations over members."
     )
     header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm", "accepted", "of 39")
     rows = [row for name, t in several.runs.items() for row in _last(name, t)]
@@ -83,18 +85,21 @@ def _apart(several: SideBySide) -> Iterator[str]:
             "The 2-Wasserstein distance between the models fitted to two runs ± standard error; its mean, and the "
             "share of distances at least as large (p), when members are assigned to the two runs at random; how many "
             "of the 52 mean invariants differ at a false-discovery rate of 5 % over all epochs and layers, and the "
-            "largest difference, second minus first, in standard deviations over members."
+            "largest difference, second minus first, in standard deviations over members. W2 is too large by about "
+            "its mean by chance where it is close to that; p is of each row by itself."
         )
-        header = ("runs", "layer", "epoch", "W2", "by chance", "p", "of 52", "largest difference")
+        header = ("runs", "layer", "epoch", "members", "W2", "by chance", "p", "of 52", "largest difference")
         yield page.table(header, list(_distances(several)))
         yield page.paragraph("The difference of the mean test accuracies at the last common epoch, second minus first.")
         yield page.table(("runs", "epoch", "difference", "p"), list(_accuracies(several)))
     paired = [" and ".join(names) for names, b in several.pairs.items() if b.paired]
     if paired:
         yield page.paragraph(
-            f"Runs of the same seed share initial weights and shuffles member by member, so that members of "
-            f"{'; '.join(paired)} were compared in pairs."
+            "In runs of the same seed, members of the same number draw from the same keys and are not independent: "
+            f"those of {'; '.join(paired)} were compared in pairs, and members without a partner left out."
         )
+    if len(several.pairs) > run_plots.MOST_PAIRS:
+        yield page.paragraph("There are too many pairs of runs for a figure of their distances.")
     apart = [" and ".join(names) for names in combinations(several.runs, 2) if names not in several.pairs]
     if apart:
         yield page.paragraph(
@@ -110,11 +115,18 @@ def _distances(several: SideBySide) -> Iterator[tuple[page.Cell, ...]]:
                 count, effect, invariant = differing(b, e, i)
                 yield (
                     *(" to ".join(names), f"{layer}\u00a0({dim}\u00a0×\u00a0{dim})", int(b.epochs[e])),
+                    _counted(b, e, i),
                     page.measured(float(b.w2[e, i]), float(b.w2_se[e, i])),
                     page.number(float(f"{b.w2_null[e, i]:.2g}")),
                     *(page.number(float(f"{b.w2_p[e, i]:.2g}")), count),
-                    f"{page.number(float(f'{effect:.2g}'))}\u00a0({invariant})",
+                    f"{page.number(float(f'{effect:.2g}'))}\u00a0({invariant})" if np.isfinite(effect) else "–",
                 )
+
+
+def _counted(b: Between, epoch: int, layer: int) -> str:
+    """How many members were compared."""
+    first, second = b.members[epoch, layer]
+    return f"{first} pairs" if b.paired else f"{first} and {second}"
 
 
 def _accuracies(several: SideBySide) -> Iterator[tuple[page.Cell, ...]]:
@@ -135,9 +147,11 @@ def _table(name: str, several: SideBySide) -> str:
     return page.paragraph(f"{name}, {len(table.rows)} rows. {table.caption}") + page.link(f"tables/{name}.csv", "csv")
 
 
-def _provenance() -> Iterator[str]:
+def _provenance(sources: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     yield page.paragraph(
         "Every number on this page is computed from the results.nc of the runs; comparison.json holds what differs "
         "between each two of them at every epoch and layer."
     )
+    rows = [(name, source["folder"], source["results_sha256"]) for name, source in sources.items()]
+    yield page.table(("run", "folder", "SHA-256 of results.nc"), rows)
     yield page.table(("package", "version"), [(name, str(number)) for name, number in versions().items()])

@@ -148,6 +148,17 @@ class RunFolder:
         self.write_text(DIGEST, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n")
         return self.path / RESULTS
 
+    def results_digest(self) -> str:
+        """The SHA-256 that results.nc was written with.
+
+        Raises:
+            UserError: if the run has not finished, or the digest cannot be read.
+        """
+        try:
+            return (self.path / DIGEST).read_text(encoding="ascii").split()[0]
+        except (OSError, ValueError, IndexError) as error:
+            raise UserError(f"{self.path / DIGEST} cannot be read ({reason(error)}): run again elsewhere") from error
+
     def read_results(self) -> xr.Dataset:
         """Read results.nc whole into memory.
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ensemble import load
 from experiments import stages
-from experiments.comparing import compare_runs
+from experiments.comparing import COMPARISON, compare_runs
+from experiments.errors import UserError
 from experiments.observer import square_layers
 from experiments.presets import RunConfig
+from experiments.run_folder import CONFIG, RunFolder, finished
 from experiments.training import Session
 
 LAYERS = ("L1",)
@@ -24,15 +27,30 @@ def sweep_widths(configs: Mapping[int, RunConfig], out: Path, session: Session) 
 
     Raises:
         UserError, DataError: a folder or the data cannot be used, or a width does not fit into memory; before any
-            training.
+            training. Or all members of a width have diverged.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
-    for config in configs.values():
+    folders = {width: out / f"width-{width}" for width in configs}
+    _refuse_unusable(configs, folders, out, session)
+    for number, (width, config) in enumerate(configs.items(), 1):
+        print(f"width {width}, run {number} of {len(configs)}", flush=True)
+        print(stages.run(config, folders[width], session), flush=True)
+    return compare_runs({path.name: path for path in folders.values()}, out / "comparison", LAYERS)
+
+
+def _refuse_unusable(
+    configs: Mapping[int, RunConfig], folders: Mapping[int, Path], out: Path, session: Session
+) -> None:
+    """Find whatever would stop the sweep later: folders of other runs, widths that do not fit."""
+    if (out / CONFIG).exists():
+        raise UserError(f"{out} is the folder of one run, not of a sweep: choose another --out")
+    expected: dict[Path, dict[str, Any]] = {out / "comparison": COMPARISON}
+    for width, config in configs.items():
         data = load(config.dataset, session.data_dir)
         square_layers(config.train, data.classes)
-        stages.plan_here(config, data, config.train.members)
-    folders = {f"width-{width}": out / f"width-{width}" for width in configs}
-    for number, (name, config) in enumerate(zip(folders, configs.values(), strict=True), 1):
-        print(f"{name}, run {number} of {len(configs)}", flush=True)
-        print(stages.run(config, folders[name], session), flush=True)
-    return compare_runs(folders, out / "comparison", LAYERS)
+        expected[folders[width]] = stages.identify(config, data)
+        if not finished(folders[width]):
+            stages.plan_here(config, data, config.train.members)
+    for path, identity in expected.items():
+        if path.exists():
+            RunFolder.open(path, identity).close()

@@ -158,7 +158,27 @@ def test_widths_that_cannot_be_run_are_refused_before_any_is(arguments, hint, ca
     assert not (tmp_path / "out").exists()
 
 
-def test_every_entry_of_the_json_is_a_number_or_null(swept):
-    told = json.loads((swept / "comparison" / "comparison.json").read_text(), parse_constant=pytest.fail)
-    assert told["between"] == []
-    assert np.isfinite(told["schema"])
+def test_a_sweep_finds_folders_in_its_way_before_it_trains(other, capsys, tmp_path):
+    shutil.copytree(other, tmp_path / "out" / "width-10")
+    sweep = ["sweep", "widths", "--widths", "4", "10", *TINY, "--out"]
+    assert "another configuration" in refused(capsys, *sweep, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["width-10"]
+    assert "folder of one run" in refused(capsys, *sweep, other)
+    assert not (other / "width-4").exists()
+
+
+def test_runs_of_other_seeds_are_independent_and_names_may_be_odd(other, capsys, tmp_path):
+    assert main(["run", "width-10-uniform", *TINY, "--seed", "1", "--out", str(tmp_path / "_a $x^{$")]) == 0
+    out = compared(capsys, other, tmp_path / "_a $x^{$", "--out", tmp_path / "out")
+    told = json.loads((out / "comparison.json").read_text(), parse_constant=pytest.fail)
+    assert not any(entry["paired"] for entry in told["between"])
+    assert all(entry["wasserstein"]["between"]["w2"] > 0 for entry in told["between"])
+    assert [entry["epoch"] for entry in told["accuracy"]] == [0, 1]
+    assert told["runs"]["other"]["results_sha256"] in (other / "results.sha256").read_text()
+    assert "4 and 4" in (out / "report.html").read_text()
+
+
+def test_an_analysis_is_no_run(other, capsys, tmp_path):
+    np.save(tmp_path / "stack.npy", np.random.default_rng(0).normal(size=(5, 4, 4)))
+    assert main(["analyze", str(tmp_path / "stack.npy"), "--out", str(tmp_path / "analysis")]) == 0
+    assert "holds no run" in refused(capsys, "compare", other, tmp_path / "analysis", "--out", tmp_path / "out")

@@ -7,6 +7,7 @@ import pytest
 
 from analysis import block_moments
 from analysis.contrast import Ensemble, contrast
+from analysis.drawing import Figure
 from analysis.pipeline import Recording
 from analysis.run_plots import FIGURES, available, draw
 from analysis.run_tables import TABLES, differing, largest_deviation, relative_distances
@@ -32,6 +33,12 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
         test_loss=rng.random((members, epochs)),
         test_accuracy=rng.random((members, epochs)),
     )
+
+
+def legend(figure: Figure) -> list[str]:
+    """The entries of all legends."""
+    legends = [ax.get_legend() for ax in figure.axes]
+    return [text.get_text() for shown in legends if shown is not None for text in shown.get_texts()]
 
 
 def test_only_common_epochs_and_layers_are_compared():
@@ -123,6 +130,27 @@ def test_every_figure_is_drawn_with_a_curve_for_each_run(several):
         "two",
         "wide",
     ]
+
+
+def test_a_run_that_lacks_the_last_layer_is_in_the_legend(several):
+    assert legend(draw(several, "trajectories")) == ["one", "two", "wide"]
+
+
+def test_every_size_is_a_tick_of_its_own_panel(several):
+    last = draw(several, "sizes").axes[-1]
+    assert [label.get_text() for label in last.get_xticklabels()] == ["10", "40"]
+
+
+def test_an_infinite_deviation_leaves_the_others_visible(several):
+    t = several.runs["one"]
+    infinite = t._replace(deviation=np.full_like(t.deviation, np.inf))
+    axes = draw(several._replace(runs={"alone": infinite, "two": several.runs["two"]}), "deviations").axes
+    assert axes[0].images[0].get_clim()[1] == pytest.approx(several.runs["two"].deviation[-1].max())
+
+
+def test_names_that_mean_something_to_matplotlib_are_shown_as_they_are(several):
+    odd = several._replace(runs={"_a": several.runs["one"], "$x^{$": several.runs["two"]})
+    assert legend(draw(odd, "training")) == [" _a", r"\$x^{\$"]
 
 
 def test_figures_without_anything_to_show_are_left_out(several):
