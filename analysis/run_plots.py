@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.drawing import Figure, PowerNorm, curves, interval, laid_out, legend
-from analysis.run_tables import deviating, largest_deviation, layers_of, relative_distances
+from analysis.run_tables import layers_of, relative_distances
 from analysis.runs import SideBySide
 from analysis.style import COLOURS, CONFIDENCE
-from analysis.tables import significant
+from analysis.tables import deviating, largest_deviation, significant
 from analysis.trajectories import HIGH, Trajectories, member_quantiles
 
 LINES = ("-", "--", ":", "-.")
 MOST_PAIRS = 15
 """Pairs of runs whose distances one figure can show; more are in the tables only."""
+CHANCE: dict[str, Any] = {"linestyle": (0, (1, 3)), "linewidth": 0.8}
+"""The look of what shows by chance, apart from that of any run."""
 BARS = {"fmt": "o", "markersize": 4, "capsize": 2}
 
 
@@ -48,11 +50,17 @@ def trajectories(figure: Figure, several: SideBySide) -> Figure:
 
 
 def _trajectory(column: np.ndarray, t: Trajectories, i: int, name: str, look: dict[str, Any]) -> None:
-    (distance, distance_se, null), (deviation, error, _) = relative_distances(t), largest_deviation(t)
-    curves(column[0], t.epochs, distance[:, [i]], [name], distance_se[:, [i]], **look)
-    column[0].plot(t.epochs, null[:, i], color=look["color"], linestyle=(0, (1, 3)), linewidth=0.8)
-    curves(column[1], t.epochs, significant(t)[:, [i]].astype(float), [name], **look)
-    curves(column[2], t.epochs, deviation[:, [i]], [name], error[:, [i]], **look)
+    for ax, (values, se) in zip(column, _measures(t, i), strict=True):
+        curves(ax, t.epochs, values[:, None], [name], se[:, None], **look)
+    column[0].plot(t.epochs, relative_distances(t)[2, :, i], color=look["color"], **CHANCE)
+
+
+def _measures(t: Trajectories, i: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Relative distance, number deviating and largest deviation of a layer over epochs, with standard errors."""
+    (distance, distance_se, _), (deviation, deviation_se, _) = relative_distances(t), largest_deviation(t)
+    count = significant(t).astype(float)
+    pairs = ((distance, distance_se), (count, np.full_like(count, np.nan)), (deviation, deviation_se))
+    return tuple((values[:, i], errors[:, i]) for values, errors in pairs)
 
 
 def distances(figure: Figure, several: SideBySide) -> Figure:
@@ -66,7 +74,7 @@ def distances(figure: Figure, several: SideBySide) -> Figure:
                 i, look = b.layers.index(layer), _look(k)
                 label = f"{_label(first)}\nto {_label(second)}"
                 curves(ax, b.epochs, b.w2[:, [i]], [label], b.w2_se[:, [i]], **look)
-                ax.plot(b.epochs, b.w2_null[:, i], color=look["color"], linestyle=(0, (1, 3)), linewidth=0.8)
+                ax.plot(b.epochs, b.w2_null[:, i], color=look["color"], **CHANCE)
         ax.set(title=layer, xlabel="epoch")
     panels[0].set_ylabel("$W_2$ between runs (weight units)")
     panels[0].set_ylim(bottom=0)
@@ -125,15 +133,8 @@ def _finish(figure: Figure, grid: np.ndarray) -> Figure:
 
 
 def _at_the_end(column: np.ndarray, t: Trajectories, i: int, name: str, colour: str) -> None:
-    (distance, distance_se, _), (deviation, error, _) = relative_distances(t), largest_deviation(t)
-    numbers = (
-        (distance[-1, i], distance_se[-1, i]),
-        (significant(t)[-1, i], None),
-        (deviation[-1, i], error[-1, i]),
-    )
-    for ax, (value, se) in zip(column, numbers, strict=True):
-        half = None if se is None or not np.isfinite(se) else CONFIDENCE * se
-        ax.errorbar(t.dims[i], value, half, label=name, color=colour, **BARS)
+    for ax, (values, se) in zip(column, _measures(t, i), strict=True):
+        ax.errorbar(t.dims[i], values[-1], CONFIDENCE * np.nan_to_num(se[-1]), label=name, color=colour, **BARS)
 
 
 class Plot(NamedTuple):
@@ -193,7 +194,7 @@ def _with_looks(several: SideBySide) -> list[tuple[str, dict[str, Any], Trajecto
 
 def _label(name: str) -> str:
     """A name as a legend shows it: matplotlib takes $ for mathematics and leaves out what begins with _."""
-    return f" {name}".replace("$", r"\$") if name.startswith("_") else name.replace("$", r"\$")
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def _look(k: int) -> dict[str, Any]:

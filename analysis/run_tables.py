@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from analysis.false_discovery import LEVEL
 from analysis.runs import Between, SideBySide
-from analysis.tables import Row, Table, mean_sd, significant
+from analysis.tables import Row, Table, largest_deviation, mean_sd, significant
 from analysis.trajectories import HIGH, PARTS, Trajectories, finite_values, members_used
 from invariants import NAMES
 
@@ -27,20 +27,6 @@ def relative_distances(t: Trajectories) -> Float[np.ndarray, "3 E L"]:
 def layers_of(several: SideBySide) -> list[str]:
     """Names of the layers that at least one run has."""
     return list(dict.fromkeys(layer for t in several.runs.values() for layer in t.layers))
-
-
-def deviating(t: Trajectories) -> Bool[np.ndarray, "E L 39"]:
-    """Which predicted invariants deviate at the false-discovery rate."""
-    return t.q < LEVEL
-
-
-def largest_deviation(t: Trajectories) -> tuple[Float[np.ndarray, "E L"], Float[np.ndarray, "E L"], np.ndarray]:
-    """The largest deviation among the 39 predicted invariants, its standard error, and its position; NaN for none."""
-    position = np.argmax(np.where(np.isnan(t.deviation), -1.0, t.deviation), axis=-1)
-    value, error = (
-        np.take_along_axis(numbers, position[..., None], axis=-1)[..., 0] for numbers in (t.deviation, t.deviation_se)
-    )
-    return value, error, position
 
 
 def runs(several: SideBySide) -> Table:

@@ -100,7 +100,7 @@ def _sized_layers(recording: Recording) -> list[tuple[str, int]]:
 
 
 def _side(
-    recording: Recording, rows: Int[np.ndarray, "pairs"], epochs: Int[np.ndarray, "E"], layers: list[tuple[str, int]]
+    recording: Recording, rows: Int[np.ndarray, "N"], epochs: Int[np.ndarray, "E"], layers: list[tuple[str, int]]
 ) -> Side:
     """The chosen members, epochs and layers; who enters the statistics depends on the epochs that are left out, too."""
     e = np.searchsorted(recording.epochs, epochs)
@@ -117,8 +117,14 @@ def _contrast(one: Side, other: Side, at: tuple[int, int], dim: int, *, paired: 
     """One epoch and layer."""
     first, second = _ensemble(one, at), _ensemble(other, at)
     if not (len(first.invariants) and len(second.invariants)):
-        unknown = Difference._make([np.full(len(NAMES), np.nan)] * len(Difference._fields))
-        return Contrast._make([np.nan] * 4 + [np.full(len(PARTS), np.nan), unknown])
+        return Contrast(
+            w2=np.nan,
+            w2_se=np.nan,
+            w2_null=np.nan,
+            w2_p=np.nan,
+            w2_squared_parts=np.full(len(PARTS), np.nan),
+            invariants=Difference._make([np.full(len(NAMES), np.nan)] * len(Difference._fields)),
+        )
     return contrast(first, second, dim, paired=paired)
 
 

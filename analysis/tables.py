@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 
 from analysis.false_discovery import LEVEL
 from analysis.family import MODELS
@@ -116,7 +116,7 @@ def models(trajectories: Trajectories) -> Table:
             *(float(value[at]) for value in (t.identities_p, t.identities_effect, t.normality_p, t.normality_effect)),
             *(MODELS[best] if best is not None else math.nan for best in _best(t, at)),
             int(significant(t)[at]),
-            float(np.max(np.nan_to_num(t.deviation[at]))),
+            float(largest_deviation(t)[0][at]),
         )
         for at, epoch, layer in _cells(t, range(len(t.epochs)))
     )
@@ -159,7 +159,22 @@ def geometry(trajectories: Trajectories) -> Table:
 
 def significant(trajectories: Trajectories) -> Int[np.ndarray, "E L"]:
     """Number of the 39 predicted invariants that deviate at a false-discovery rate of 5 %."""
-    return np.sum(trajectories.q < LEVEL, axis=-1)
+    return np.sum(deviating(trajectories), axis=-1)
+
+
+def deviating(trajectories: Trajectories) -> Bool[np.ndarray, "E L 39"]:
+    """Which of the 39 predicted invariants deviate at that rate."""
+    return trajectories.q < LEVEL
+
+
+def largest_deviation(
+    trajectories: Trajectories,
+) -> tuple[Float[np.ndarray, "E L"], Float[np.ndarray, "E L"], Int[np.ndarray, "E L"]]:
+    """The largest finite deviation among the 39, its standard error and its position; NaN where there is none."""
+    finite = np.where(np.isfinite(trajectories.deviation), trajectories.deviation, np.nan)
+    position = np.argmax(np.where(np.isnan(finite), -1.0, finite), axis=-1)
+    at = (*np.indices(position.shape), position)
+    return finite[at], trajectories.deviation_se[at], position
 
 
 TABLES: dict[str, Callable[[Trajectories], Table]] = {

@@ -2,17 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis import run_plots, run_tables
-from analysis.drawing import render
 from analysis.pipeline import Recording, trajectories
 from analysis.runs import Between, SideBySide, accuracy_to_json, contrast_runs, to_json_entry
 from analysis.trajectories import Trajectories
 from experiments.comparison_page import comparison_page
 from experiments.errors import UserError
+from experiments.figures import write_figure
 from experiments.laws import initial_laws
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
@@ -61,12 +61,9 @@ def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
     except UnicodeEncodeError as error:
         raise UserError(f"a folder's name is not UTF-8 ({error.reason}): rename it") from error
     absolute = [Path(os.path.abspath(path)) for path in paths]  # links keep their names
-    longest = max(len(path.parts) for path in absolute)
-    for depth in range(1, longest + 1):
-        names = ["/".join(path.parts[-depth:]) for path in absolute]
-        if len(set(names)) == len(names):
-            return dict(zip(names, paths, strict=True))
-    raise AssertionError("different absolute paths have different names")
+    endings = (["/".join(path.parts[-depth:]) for path in absolute] for depth in count(1))
+    names = next(ending for ending in endings if len(set(ending)) == len(ending))
+    return dict(zip(names, paths, strict=True))
 
 
 def read_finished(path: Path, layers: Sequence[str] | None = None) -> Finished:
@@ -122,7 +119,6 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
 def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[str, Finished]) -> Path:
     """Write everything a reader looks at, in place of an earlier comparison; returns the path of the report."""
     pictures = {name: run_plots.draw(several, name) for name in run_plots.available(several)}
-    pngs = {name: render(figure, "png") for name, figure in pictures.items()}
     for earlier in ("figures", "tables"):
         folder.remove(earlier)
     entries = [
@@ -141,9 +137,5 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
     folder.write_json("comparison.json", told)
     for name, table in run_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
-    for name, figure in pictures.items():
-        folder.write_bytes(f"figures/{name}.png", pngs[name])
-        folder.write_bytes(f"figures/{name}.pdf", render(figure, "pdf"))
-    configs = {name: run.config for name, run in finished.items()}
-    sources = {name: run.source for name, run in finished.items()}
-    return folder.write_text("report.html", comparison_page(several, configs, sources, pngs))
+    pngs = {name: write_figure(folder, name, figure) for name, figure in pictures.items()}
+    return folder.write_text("report.html", comparison_page(several, runs, pngs))

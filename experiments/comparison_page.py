@@ -8,45 +8,46 @@ import numpy as np
 
 from analysis import run_plots, run_tables
 from analysis.inspection import key_epochs
-from analysis.run_tables import differing, largest_deviation, relative_distances
+from analysis.run_tables import differing, relative_distances
 from analysis.runs import Between, SideBySide
 from analysis.style import MODEL_TITLES, layer_titles
-from analysis.tables import significant
+from analysis.tables import largest_deviation, mean_sd, significant
 from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
 from experiments import page
 from experiments.differences import flatten
+from experiments.figures import figure_on_page
 from experiments.provenance import versions
 
-Configs = Mapping[str, Mapping[str, Any]]
+Runs = Mapping[str, Mapping[str, Any]]
+"""Of each run its folder, the SHA-256 of its results.nc and its configuration, as in comparison.json."""
 
 
-def comparison_page(
-    several: SideBySide, configs: Configs, sources: Mapping[str, Mapping[str, str]], pictures: Mapping[str, bytes]
-) -> str:
+def comparison_page(several: SideBySide, runs: Runs, pictures: Mapping[str, bytes]) -> str:
     """The page as self-contained HTML; `pictures` are the figures as PNG, links lead to files beside the page."""
+    figures = [figure_on_page(name, png, run_plots.FIGURES[name].caption) for name, png in pictures.items()]
     return page.page(
         f"{len(several.runs)} runs side by side",
-        page.section("What was compared", *_settings(configs)),
+        page.section("What was compared", *_settings(runs)),
         page.section("Where each run has arrived", *_arrived(several)),
         page.section("How far they are apart", *_apart(several)),
-        page.section("Figures", *(_figure(name, png) for name, png in pictures.items())),
+        page.section("Figures", *figures),
         page.section("Tables", *(_table(name, several) for name in run_tables.TABLES)),
-        page.section("Provenance", *_provenance(sources)),
+        page.section("Provenance", *_provenance(runs)),
     )
 
 
-def _settings(configs: Configs) -> Iterator[str]:
+def _settings(runs: Runs) -> Iterator[str]:
     """The settings in which the runs differ, one column a run."""
-    flat = {name: flatten(dict(config)) for name, config in configs.items()}
+    flat = {name: flatten(run["config"]) for name, run in runs.items()}
     every = sorted({setting for settings in flat.values() for setting in settings})
     rows = [(setting, *(settings.get(setting, "–") for settings in flat.values())) for setting in every]
     different = [row for row in rows if len(set(row[1:])) > 1]
     if different:
         yield page.paragraph("The settings in which the runs differ; all others are the same, and listed below.")
-        yield page.table(("setting", *configs), different)
+        yield page.table(("setting", *runs), different)
     else:
         yield page.paragraph("The runs have the same settings.")
-    yield page.folded("All settings", page.table(("setting", *configs), rows))
+    yield page.folded("All settings", page.table(("setting", *runs), rows))
 
 
 def _arrived(several: SideBySide) -> Iterator[str]:
@@ -63,8 +64,8 @@ def _arrived(several: SideBySide) -> Iterator[str]:
 
 
 def _last(name: str, t: Trajectories) -> Iterator[tuple[page.Cell, ...]]:
-    accuracy = finite_values(t, t.test_accuracy, -1)
-    reached = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}" if accuracy.size else "–"
+    mean, sd = mean_sd(finite_values(t, t.test_accuracy, -1))
+    reached = f"{mean:.2%} ± {sd:.2%}" if np.isfinite(mean) else "–"
     value, error, position = (numbers[-1] for numbers in largest_deviation(t))
     relative, relative_se, _ = relative_distances(t)
     for i, layer in enumerate(layer_titles(t)):
@@ -136,22 +137,16 @@ def _accuracies(several: SideBySide) -> Iterator[tuple[page.Cell, ...]]:
         yield (" to ".join(names), int(b.epochs[-1]), difference, page.number(float(f"{p:.2g}")))
 
 
-def _figure(name: str, png: bytes) -> str:
-    caption = run_plots.FIGURES[name].caption
-    links = ", ".join(page.link(f"figures/{name}.{kind}", kind) for kind in ("pdf", "png"))
-    return page.figure(png, f"Figure {name}: {caption}", caption, links)
-
-
 def _table(name: str, several: SideBySide) -> str:
     table = run_tables.TABLES[name](several)
     return page.paragraph(f"{name}, {len(table.rows)} rows. {table.caption}") + page.link(f"tables/{name}.csv", "csv")
 
 
-def _provenance(sources: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _provenance(runs: Runs) -> Iterator[str]:
     yield page.paragraph(
         "Every number on this page is computed from the results.nc of the runs; comparison.json holds what differs "
         "between each two of them at every epoch and layer."
     )
-    rows = [(name, source["folder"], source["results_sha256"]) for name, source in sources.items()]
+    rows = [(name, run["folder"], run["results_sha256"]) for name, run in runs.items()]
     yield page.table(("run", "folder", "SHA-256 of results.nc"), rows)
     yield page.table(("package", "version"), [(name, str(number)) for name, number in versions().items()])

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analysis.drawing import render
 from analysis.rectangular.figure import CAPTION, draw_matrices, matrix_titles
 from analysis.rectangular.pipeline import trajectories
 from analysis.rectangular.table import matrices, predictions
@@ -18,11 +17,12 @@ from analysis.rectangular.trajectories import (
     variance_unit,
 )
 from experiments import page
+from experiments.figures import figure_on_page, write_figure
 from experiments.laws import initial_law
 from experiments.run_folder import RunFolder
 
 TITLE = "Every weight matrix"
-FIGURE = "figures/rectangular"
+FIGURE = "rectangular"
 SHOWN = (0, 1, 10)
 """Epochs in the table of the report, beside the last."""
 
@@ -51,12 +51,8 @@ def write_matrices(folder: RunFolder, fitted: RectangularTrajectories) -> str:
     epochs, count = fitted.w2.shape
     folder.write_json("rectangular.json", [to_json_entry(fitted, e, k) for e in range(epochs) for k in range(count)])
     folder.write_text("tables/rectangular.csv", matrices(fitted).csv())
-    figure = draw_matrices(fitted)
-    png = render(figure, "png")
-    folder.write_bytes(f"{FIGURE}.png", png)
-    folder.write_bytes(f"{FIGURE}.pdf", render(figure, "pdf"))
-    links = ", ".join(page.link(f"{FIGURE}.{kind}", kind) for kind in ("pdf", "png"))
-    return section(fitted, page.figure(png, f"Figure rectangular: {CAPTION}", CAPTION, links))
+    png = write_figure(folder, FIGURE, draw_matrices(fitted))
+    return section(fitted, figure_on_page(FIGURE, png, CAPTION))
 
 
 def section(fitted: RectangularTrajectories, figure: str) -> str:

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.drawing import render
 from analysis.inspection import Findings, Inspection
 from analysis.inspection_tables import BLOCKS, LEVEL, TABLES, largest, significant
 from analysis.quantile_plot import CAPTION, draw_quantiles
 from analysis.randomisation import Symmetry
 from experiments import page
+from experiments.figures import figure_on_page, write_figure
 from experiments.run_folder import RunFolder
 from invariants import Graph, latex, name
 
 TITLE = "Which symmetry, how Gaussian?"
-FIGURE = "figures/quantiles"
+FIGURE = "quantiles"
 
 
 def write_inspection(folder: RunFolder, findings: Findings) -> str:
@@ -23,12 +23,8 @@ def write_inspection(folder: RunFolder, findings: Findings) -> str:
         return section(findings)
     for table_name, table in TABLES.items():
         folder.write_text(f"tables/{table_name}.csv", table(findings.inspections).csv())
-    figure = draw_quantiles(findings.inspections)
-    png = render(figure, "png")
-    folder.write_bytes(f"{FIGURE}.png", png)
-    folder.write_bytes(f"{FIGURE}.pdf", render(figure, "pdf"))
-    links = ", ".join(page.link(f"{FIGURE}.{kind}", kind) for kind in ("pdf", "png"))
-    return section(findings, page.figure(png, f"Figure quantiles: {CAPTION}", CAPTION, links))
+    png = write_figure(folder, FIGURE, draw_quantiles(findings.inspections))
+    return section(findings, figure_on_page(FIGURE, png, CAPTION))
 
 
 def section(findings: Findings, figure: str = "") -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis import plots, tables
-from analysis.drawing import render as drawn
 from analysis.trajectories import Trajectories, to_json_entry
 from experiments import models
+from experiments.figures import write_figure
 from experiments.report import render
 from experiments.run_folder import RunFolder
 
@@ -28,10 +28,5 @@ def write_outputs(
     folder.write_json("fit.json", [to_json_entry(fitted, e, layer) for e in range(epochs) for layer in range(layers)])
     for name, table in tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(fitted).csv())
-    pictures = {}
-    for name in plots.available(fitted):
-        figure = plots.draw(fitted, name)
-        pictures[name] = drawn(figure, "png")
-        folder.write_bytes(f"figures/{name}.png", pictures[name])
-        folder.write_bytes(f"figures/{name}.pdf", drawn(figure, "pdf"))
+    pictures = {name: write_figure(folder, name, plots.draw(fitted, name)) for name in plots.available(fitted)}
     return folder.write_text("report.html", render(fitted, config, provenance, pictures, sections))

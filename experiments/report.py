@@ -12,6 +12,7 @@ from analysis.family import MODELS, parameter_counts
 from analysis.style import MODEL_TITLES, layer_titles
 from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
 from experiments import page
+from experiments.figures import figure_on_page
 
 SETTINGS = ("dataset", "init", "weight_decay", "order", "seed")
 """Settings named in the opening paragraph, where a run has them."""
@@ -40,12 +41,13 @@ def render(
     t = trajectories
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
     title = "Weight matrices of an ensemble"
+    figures = [figure_on_page(name, png, plots.FIGURES[name].caption) for name, png in pictures.items()]
     return page.page(
         f"{title} trained on {settings['dataset']}" if "dataset" in settings else title,
         page.paragraph(_what_was_run(t, settings)),
         page.tiles(_headline(t)),
         page.section("Key numbers", *_key_numbers(t)),
-        page.section("Figures", *(_figure(name, png) for name, png in pictures.items())),
+        page.section("Figures", *figures),
         *sections,
         *([page.section("As published", *_published())] if t.published else []),
         page.section("Tables", *(_table(name, make(t)) for name, make in tables.TABLES.items())),
@@ -127,16 +129,9 @@ def _verdicts(t: Trajectories, e: int) -> Iterator[str]:
 
 
 def _largest_deviations(t: Trajectories, e: int) -> Iterator[str]:
-    for deviation in t.deviation[e]:
-        known = np.isfinite(deviation)
-        largest = int(np.argmax(np.where(known, deviation, -1)))
-        yield f"{page.number(float(deviation[largest]))}\u00a0({t.names[HIGH][largest]})" if known.any() else "–"
-
-
-def _figure(name: str, png: bytes) -> str:
-    caption = plots.FIGURES[name].caption
-    links = ", ".join(page.link(f"figures/{name}.{kind}", kind) for kind in ("pdf", "png"))
-    return page.figure(png, f"Figure {name}: {caption}", caption, links)
+    value, _, position = (numbers[e] for numbers in tables.largest_deviation(t))
+    for largest, which in zip(value.tolist(), position.tolist(), strict=True):
+        yield f"{page.number(largest)}\u00a0({t.names[HIGH][which]})" if np.isfinite(largest) else "–"
 
 
 def _table(name: str, table: tables.Table) -> str:

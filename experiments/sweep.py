@@ -45,8 +45,8 @@ def _refuse_unusable(
     if (out / CONFIG).exists():
         raise UserError(f"{out} is the folder of one run, not of a sweep: choose another --out")
     expected: dict[Path, dict[str, Any]] = {out / "comparison": COMPARISON}
+    data = load(next(iter(configs.values())).dataset, session.data_dir)
     for width, config in configs.items():
-        data = load(config.dataset, session.data_dir)
         square_layers(config.train, data.classes)
         expected[folders[width]] = stages.identify(config, data)
         if not finished(folders[width]):

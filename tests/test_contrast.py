@@ -44,8 +44,8 @@ def test_equal_ensembles_are_at_no_distance(paired):
 
 
 def test_ensembles_of_one_law_are_told_apart_as_rarely_as_promised():
-    p = [compared(drawn(2 * k), drawn(2 * k + 1, members=30)).w2_p for k in range(60)]
-    assert stats.binomtest(int(np.sum(np.array(p) <= 0.2)), len(p), 0.2).pvalue > 0.01
+    p = [compared(drawn(2 * k, members=20), drawn(2 * k + 1, members=15)).w2_p for k in range(200)]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
     assert min(p) >= 1 / (1 + REPLICATES)
 
 
@@ -97,10 +97,10 @@ def test_pairs_share_their_noise_and_so_show_smaller_differences():
 
 def test_pairs_of_one_law_are_told_apart_as_rarely_as_promised():
     p = []
-    for k in range(60):
-        common = drawn(3 * k)
-        p.append(compared(common + drawn(3 * k + 1), common + drawn(3 * k + 2), paired=True).w2_p)
-    assert stats.binomtest(int(np.sum(np.array(p) <= 0.2)), len(p), 0.2).pvalue > 0.01
+    for k in range(200):
+        common, *own = (drawn(3 * k + j, members=15) for j in range(3))
+        p.append(compared(common + own[0], common + own[1], paired=True).w2_p)
+    assert stats.kstest(p, "uniform").pvalue > 0.01
 
 
 def test_differences_of_means_are_those_of_the_t_tests():

@@ -10,8 +10,9 @@ from analysis.contrast import Ensemble, contrast
 from analysis.drawing import Figure
 from analysis.pipeline import Recording
 from analysis.run_plots import FIGURES, available, draw
-from analysis.run_tables import TABLES, differing, largest_deviation, relative_distances
+from analysis.run_tables import TABLES, differing, relative_distances
 from analysis.runs import SideBySide, contrast_runs, to_json_entry
+from analysis.tables import largest_deviation
 from invariants import NAMES, PAPER, evaluate
 from tests.synthetic import synthetic
 
