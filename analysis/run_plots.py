@@ -127,7 +127,7 @@ def _finish(figure: Figure, grid: np.ndarray) -> Figure:
     for ax, label in zip(grid[:, 0], labels, strict=True):
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
-    grid[1, 0].set_ylim(top=predicted)
+    grid[1, 0].set_ylim(top=predicted + 1)  # room for a curve at the very top
     legend(grid[0, -1], *grid[0])
     return figure
 
