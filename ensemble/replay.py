@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int
 from ensemble.config import TrainConfig
 from ensemble.network import MLP, kernels
 from ensemble.step import MemberState, member_step, optimizer
+from pigmm_jax import enable_x64
 
 
 def replay(
@@ -36,7 +37,7 @@ def replay(
 
         return jax.lax.scan(step, state, (images, labels))
 
-    with jax.enable_x64(dtype == np.float64):
+    with enable_x64(dtype == np.float64):
         params = {f"kernel{index}": jnp.asarray(kernel, dtype) for index, kernel in enumerate(weights)}
         start = MemberState(params, optimizer(config).init(params))
         state, losses = jax.jit(run)(start, jnp.asarray(images, dtype), jnp.asarray(labels, jnp.int32))

@@ -104,6 +104,15 @@ def build_parser() -> Parser:
     compare.add_argument("folders", metavar="DIR", nargs="+", help="run folders, at least two; they are only read")
     compare.add_argument("--out", metavar="DIR", help="where to write (default: runs/ and the names of the runs)")
 
+    doctor = _add(
+        commands,
+        "doctor",
+        "look at versions, devices, memory, compiler and data sets; exit 0 only if all is well",
+        "pigmm doctor --data-dir mnist",
+    )
+    doctor.add_argument("--data-dir", metavar="DIR", help="a folder of MNIST's IDX files to look at, too")
+    doctor.add_argument("--json", action="store_true", help="print what was found as JSON")
+
     _add(commands, "presets", "list what can be run by name", "pigmm presets")
     return parser
 
@@ -196,8 +205,11 @@ def _command(options: argparse.Namespace) -> int:
     from experiments.runtime import configure  # imported here: jax takes a while, and help does not need it
 
     configure()
-    from experiments import commands
+    from experiments import commands, health
 
+    health.warn_of_idle_accelerators()
+    if options.command in health.COMPILING:
+        health.refuse_wrong_compiler()
     return commands.COMMANDS[options.command](options)
 
 

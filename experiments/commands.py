@@ -8,6 +8,7 @@ from typing import Any
 
 from ensemble import DataError, TrainConfig
 from experiments import distributed, stages
+from experiments import doctor as examination
 from experiments.comparing import compare_runs, named_runs
 from experiments.distributed import Cluster
 from experiments.errors import UserError
@@ -134,6 +135,11 @@ def compare(options: Namespace) -> int:
     return 0
 
 
+def doctor(options: Namespace) -> int:
+    """Look at this machine; exit code 1 if something is not well."""
+    return 0 if examination.report(examination.doctor(options.data_dir), options.json) else 1
+
+
 def presets(options: Namespace) -> int:
     """List the presets."""
     width = max(map(len, PRESETS))
@@ -152,5 +158,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "analyze": analyze,
     "report": report,
     "compare": compare,
+    "doctor": doctor,
     "presets": presets,
 }

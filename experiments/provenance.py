@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from experiments.compiler import verdict
 from experiments.stopwatch import Timing
 
 PACKAGES = (
@@ -41,6 +42,7 @@ def provenance(*, seed: int, timing: Timing, network_epochs: int, data: str) -> 
         network_epochs: networks times epochs trained in that time; throughput = network_epochs / seconds.
         data: the data set in one line.
     """
+    ended = datetime.now(UTC)
     return {
         "schema": 1,
         "versions": versions(),
@@ -50,12 +52,13 @@ def provenance(*, seed: int, timing: Timing, network_epochs: int, data: str) -> 
         "devices": [device.device_kind for device in jax.devices()],
         "cpus": os.cpu_count(),
         "environment": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("XLA_", "JAX_"))},
+        "compiler_check": verdict().to_json(),
         "git": git_state(SOURCE),
         "command": shlex.join(sys.argv),
         "seeds": {"root": seed},
         "data": data,
         "training_started_utc": timing.started.isoformat(timespec="seconds"),
-        "training_ended_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "training_ended_utc": ended.isoformat(timespec="seconds"),
         "sessions": timing.sessions,
         "wall_seconds": timing.seconds,
         "network_epochs_per_second": network_epochs / timing.seconds if timing.seconds > 0 else None,

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from invariants.bipartite import is_bipartite
 from invariants.graphs import Graph
 from invariants.plan import Plan, compile_plan
+from pigmm_jax import enable_x64
 
 # Matrix entries treated at once: the few dozen intermediates of this size stay in the cache of a processor.
 CHUNK_ENTRIES = 2**17
@@ -80,7 +81,7 @@ def evaluate(graphs: Sequence[Graph], stack: ArrayLike) -> Float[np.ndarray | Ar
     if isinstance(array, Tracer):
         values = _products(plan, _stack_values(plan, flat), jnp)
     else:
-        with jax.enable_x64(array.dtype == np.float64):
+        with enable_x64(array.dtype == np.float64):
             values = combine(plan, _stack_values(plan, flat))
     return values.reshape(*array.shape[:-2], len(plan.graphs))
 

@@ -13,6 +13,8 @@ ALLOWED = {
     "analysis": {"analysis", "invariants"},
     "experiments": {"analysis", "ensemble", "experiments", "invariants"},
 }
+BELOW_ALL = "pigmm_jax"
+"""The module of JAX's versions, which may be imported from everywhere, and imports none of the packages."""
 DOORS = {
     "tensorflow_datasets": {"ensemble/data.py"},
     "orbax": {"ensemble/checkpoint.py"},
@@ -45,6 +47,10 @@ def test_imports_follow_the_arrows(package):
     for path in modules(package):
         beyond = imports(path) & {*PACKAGES, "tests", "benchmarks"} - ALLOWED[package]
         assert not beyond, f"{path.relative_to(ROOT)} imports {beyond}"
+
+
+def test_the_module_below_all_imports_none_of_them():
+    assert not imports(ROOT / f"{BELOW_ALL}.py") & {*PACKAGES, "tests", "benchmarks"}
 
 
 @pytest.mark.parametrize("library", DOORS)
