@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -82,6 +83,7 @@ def verdict() -> Verdict:
     place = cache_folder() / "compiler" / f"{_name(compiler())}.json"
     found = _read(place)
     if found is None:
+        print("comparing what the compiler computes with NumPy, once for this version and device", file=sys.stderr)
         found = examine()
         with suppress(OSError, UserError):  # what cannot be kept is found again next time
             place.parent.mkdir(parents=True, exist_ok=True)
