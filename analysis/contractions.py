@@ -14,12 +14,13 @@ from jaxtyping import Float, Int
 from analysis.block_tensors import graph_of_slots
 from analysis.partitions import equal_pairs, identify, set_partitions
 from invariants import Graph
+from invariants.graphs import Edge
 
 CHUNK = 1 << 14
 """Parameter vectors evaluated at once: keeps the monomials of a large bootstrap within some tens of megabytes."""
 
-DeltaMonomial = tuple[Graph, ...]
-"""A product of coefficients of the mean (graphs of one edge) and the covariance (two edges) in the basis of deltas."""
+DeltaMonomial = tuple[int, ...]
+"""A product of coefficients of the mean and the covariance in the basis of deltas, by position in `deltas()`."""
 Form = Mapping[int, Fraction]
 """A linear form in the parameters: coefficient of each, by position."""
 
@@ -56,7 +57,7 @@ def tabulate(
         indices: what nodes are summed over.
     """
     denominator = lcm(*(value.denominator for form in forms.values() for value in form.values()))
-    scaled = {g: {b: int(value * denominator) for b, value in form.items()} for g, form in forms.items()}
+    scaled = {deltas()[g]: {b: int(value * denominator) for b, value in form.items()} for g, form in forms.items()}
     powers: dict[DeltaMonomial, Counter] = {}
     polynomials = []
     for graph in graphs:
@@ -72,7 +73,7 @@ def tabulate(
     padded = np.array([(*monomial, *[len(radicals)] * (degree - len(monomial))) for monomial in order], dtype=int)
     monomials = padded.reshape(len(order), degree)
     irrational = np.prod(np.append(radicals, 1.0)[monomials], axis=1)
-    rational = [[float(Fraction(p[m], denominator ** len(m))) for p in polynomials] for m in order]
+    rational = [[p[m] / denominator ** len(m) for p in polynomials] for m in order]  # rounded once
     coefficients = irrational[:, None] * np.reshape(rational, (len(order), len(graphs)))
     return ExpectationTable(monomials, coefficients)
 
@@ -101,6 +102,13 @@ def partitions_of_edges(edges: int, separate: bool) -> tuple[tuple[int, ...], ..
     )
 
 
+@cache
+def deltas() -> dict[Graph, int]:
+    """The coefficients of the mean (graphs of one edge) and the covariance (two), numbered: numbers hash faster."""
+    partitions = (labels for edges in (1, 2) for labels in partitions_of_edges(edges, separate=False))
+    return {graph: position for position, graph in enumerate(sorted(set(map(graph_of_slots, partitions))))}
+
+
 def _delta_polynomial(graph: Graph, indices: Indices) -> Counter:
     """E[I_G] at one size as a polynomial in the coefficients of the mean and the covariance in the basis of deltas."""
     total: Counter = Counter()
@@ -111,13 +119,23 @@ def _delta_polynomial(graph: Graph, indices: Indices) -> Counter:
 
 @cache
 def _contractions(graph: Graph, separate: bool) -> Counter:
-    """Number of ways to contract all edges, for each product of delta coefficients and powers of the two sizes.
-
-    The first edge meets the mean or, with one of the others, the covariance. Each set partition of the slots of
-    the edges removed is one product of deltas: it identifies nodes, and nodes left without edges are summed.
-    """
+    """Number of ways to contract all edges, for each product of delta coefficients and powers of the two sizes."""
     if not graph.edges:
         return Counter({((), 0, 0): 1})
+    total: Counter = Counter()
+    for (coefficient, rest, rows, columns), ways in _first_contractions(graph, separate).items():
+        for (monomial, more_rows, more_columns), count in _contractions(rest, separate).items():
+            longer = tuple(sorted((*monomial, coefficient)))
+            total[longer, rows + more_rows, columns + more_columns] += ways * count
+    return total
+
+
+def _first_contractions(graph: Graph, separate: bool) -> Counter:
+    """Number of ways to contract the first edge, for each delta coefficient, graph left, and powers of the two sizes.
+
+    It meets the mean or, with one of the other edges, the covariance. Each set partition of the slots of the edges
+    removed is one product of deltas: it identifies nodes, and nodes left without edges are summed.
+    """
     total: Counter = Counter()
     for removed in [(0,), *((0, other) for other in range(1, graph.degree))]:
         slots = [node for position in removed for node in graph.edges[position]]
@@ -127,11 +145,14 @@ def _contractions(graph: Graph, separate: bool) -> Counter:
             edges = tuple((nodes[a], nodes[b]) for a, b in kept)
             freed = set(nodes) - {node for edge in edges for node in edge}
             rows = len(freed & {nodes[slot] for slot in slots[::2]})
-            coefficient = graph_of_slots(labels)
-            for (monomial, more_rows, more_columns), count in _contractions(Graph(edges), separate).items():
-                monomial = tuple(sorted((*monomial, coefficient)))
-                total[monomial, rows + more_rows, len(freed) - rows + more_columns] += count
+            total[deltas()[graph_of_slots(labels)], _graph(edges), rows, len(freed) - rows] += 1
     return total
+
+
+@cache
+def _graph(edges: tuple[Edge, ...]) -> Graph:
+    """The graph with these edges: most of those left by a contraction are met many times."""
+    return Graph(edges)
 
 
 def _expand(forms: list[dict[int, int]]) -> Counter:

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from analysis.block_tensors import norms
 from analysis.fitting import OK, parameters_from_moments
 from analysis.likelihood import cross_entropy
-from analysis.parameters import NAMES, covariance_blocks, pack_symmetric, singular
+from analysis.parameters import NAMES, pack_symmetric
 from analysis.representation import project
 
 FAMILY: dict[str, tuple[str, ...]] = {
@@ -158,9 +158,8 @@ def _projection(name: str, dim: int) -> np.ndarray:
 
 def _loglik(data: np.ndarray, fitted: np.ndarray, members: int, dim: int) -> np.ndarray:
     """Total log-likelihood of members with plug-in parameters `data`; NaN under a model without a density."""
-    blocks = covariance_blocks(fitted, dim)
-    none = np.any([singular(block.covariance) & (block.multiplicity > 0) for block in blocks], axis=0)
-    return np.where(none, np.nan, -members * cross_entropy(data[..., None, :], fitted, dim))
+    entropy = cross_entropy(data[..., None, :], fitted, dim)
+    return np.where(entropy == np.inf, np.nan, -members * entropy)
 
 
 def _held_out(moments: np.ndarray, dim: int, folds: int) -> np.ndarray:

@@ -24,9 +24,11 @@ def cross_entropy(data: Parameters, model: Parameters, dim: int) -> Float[np.nda
     total = dim**2 * log(2 * pi) + _mahalanobis(data, model, dim)
     for given, ours in zip(covariance_blocks(data, dim), covariance_blocks(model, dim), strict=True):
         if ours.multiplicity:
-            trace = np.einsum("...ij,...ji->...", np.linalg.inv(_or_identity(ours.covariance)), given.covariance)
             none = singular(ours.covariance)
-            total = total + ours.multiplicity * (trace + np.where(none, np.inf, _logdet(ours.covariance)))
+            regular = np.where(none[..., None, None], np.eye(ours.covariance.shape[-1]), ours.covariance)
+            trace = np.einsum("...ij,...ji->...", np.linalg.inv(regular), given.covariance)
+            logdet = np.linalg.slogdet(regular)[1]
+            total = total + ours.multiplicity * (trace + np.where(none, np.inf, logdet))
     return np.asarray(total / 2)
 
 

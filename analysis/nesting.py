@@ -41,6 +41,7 @@ class NestedTests(NamedTuple):
     """Of the Wald test: "ok", or cause and remedy in one line."""
 
 
+@cache
 def nested_pairs() -> tuple[tuple[str, str], ...]:
     """All pairs (smaller, larger) of models of the family of which the larger contains the smaller: 21 pairs."""
     # Inclusion is the same at every D from 4 on, and below where blocks are absent.

@@ -13,6 +13,8 @@ from analysis.representation import dimensions
 
 ROUNDING = 1e-9
 """Relative differences of the test statistic below this are ties."""
+CHUNK_MEMBERS = 1 << 14
+"""Simulated members treated at once, so that small ensembles do not spend their time between array operations."""
 
 
 class Normality(NamedTuple):
@@ -120,9 +122,12 @@ def _tail(observed: np.ndarray, null: np.ndarray) -> float:
 def _gaussian_covariances(members: int, dim: int, samples: int, seed: int) -> Float[np.ndarray, "samples 10"]:
     """The ten covariances of block energies in each of many ensembles of independent standard normal entries."""
     rng = np.random.default_rng(seed)
-    return np.array(
-        [pack_symmetric(_energy_covariance(_gaussian_moments(rng, members, dim), dim)) for _ in range(samples)]
-    )
+    at_once = max(1, CHUNK_MEMBERS // members)
+    covariances = []
+    for start in range(0, samples, at_once):
+        drawn = [_gaussian_moments(rng, members, dim) for _ in range(min(at_once, samples - start))]
+        covariances.append(pack_symmetric(_energy_covariance(np.stack(drawn), dim)))
+    return np.concatenate(covariances)
 
 
 def _gaussian_moments(rng: np.random.Generator, members: int, dim: int) -> Float[np.ndarray, "N 10"]:

@@ -1,9 +1,10 @@
 """The vector f1..f13 and the blocks it stands for, over any leading axes."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from analysis.representation import dimensions
 
@@ -32,16 +33,28 @@ class Parts(NamedTuple):
 
 def unpack_symmetric(entries: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch m m"]:
     """The symmetric matrix whose upper triangle, row by row, is given."""
-    size = {1: 1, 3: 2, 6: 3}[entries.shape[-1]]
-    position = np.zeros((size, size), dtype=int)
-    rows, columns = np.triu_indices(size)
-    position[rows, columns] = position[columns, rows] = np.arange(len(rows))
-    return entries[..., position]
+    return entries[..., _position({1: 1, 3: 2, 6: 3}[entries.shape[-1]])]
 
 
 def pack_symmetric(matrix: Float[np.ndarray, "*batch m m"]) -> Float[np.ndarray, "*batch n"]:
     """The upper triangle of a matrix, row by row: the inverse of `unpack_symmetric`."""
-    return matrix[(..., *np.triu_indices(matrix.shape[-1]))]
+    return matrix[(..., *_upper(matrix.shape[-1]))]
+
+
+@cache
+def _upper(size: int) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
+    """Rows and columns of the upper triangle; to find them takes longer than to use them."""
+    rows, columns = np.triu_indices(size)
+    return rows, columns
+
+
+@cache
+def _position(size: int) -> Int[np.ndarray, "m m"]:
+    """For each entry of a symmetric matrix, its place in the upper triangle."""
+    position = np.zeros((size, size), dtype=int)
+    rows, columns = _upper(size)
+    position[rows, columns] = position[columns, rows] = np.arange(len(rows))
+    return position
 
 
 def covariance_blocks(f: Float[np.ndarray, "*batch 13"], dim: int) -> tuple[Block, Block, Block, Block]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -55,13 +56,13 @@ def invariance_test(
     if status != "ok":
         return Invariance(np.nan, np.nan, np.nan, status)
     centred = stack - np.mean(stack)
-    entries = (centred / np.std(centred)).reshape(members, m * n)
-    orbits = _orbits(symmetry, m, n)
-    rng = np.random.default_rng(seed)
-    permuted = (
-        np.take_along_axis(entries, _positions(rng, symmetry, members, m, n), axis=1) for _ in range(permutations)
-    )
-    uneven = np.array([_unevenness(ensemble, orbits) for ensemble in (entries, *permuted)])
+    entries = (centred / np.std(centred)).reshape(members * m * n)
+    features = np.stack([entries, entries**2], axis=-1)
+    means = np.empty((1 + permutations, m * n, 2))
+    means[0] = _means(features, members)
+    for k, (rows, columns) in enumerate(zip(*_permutations(symmetry, members, m, n, permutations, seed), strict=True)):
+        means[1 + k] = _means(features.take(_positions(rows, columns), axis=0), members)
+    uneven = _unevenness(means, _orbits(symmetry, m, n))
     spread = np.std(uneven, axis=0)
     varies = spread > ROUNDING * np.mean(uneven, axis=0)
     combined = np.max((uneven - np.mean(uneven, axis=0)) / np.where(varies, spread, np.inf), axis=1)
@@ -84,19 +85,31 @@ def accepted_symmetry(p: Mapping[Symmetry, float], identities: float, level: flo
     return next((symmetry for symmetry in Symmetry if values.get(symmetry, np.nan) >= level), None)
 
 
-def _positions(
-    rng: np.random.Generator, symmetry: Symmetry, members: int, m: int, n: int
-) -> Int[np.ndarray, "N positions"]:
-    """For each member, the flat position that each entry of the permuted matrix is taken from."""
-    rows = np.broadcast_to(np.arange(m), (members, m))
-    columns = np.broadcast_to(np.arange(n), (members, n))
-    if symmetry is not Symmetry.COLUMNS:
-        rows = rng.permuted(rows, axis=1)
-    if symmetry is Symmetry.SIMULTANEOUS:
-        columns = rows
-    elif symmetry is not Symmetry.ROWS:
-        columns = rng.permuted(columns, axis=1)
-    return (rows[:, :, None] * n + columns[:, None, :]).reshape(members, m * n)
+@lru_cache(maxsize=2)
+def _permutations(
+    symmetry: Symmetry, members: int, m: int, n: int, permutations: int, seed: int
+) -> tuple[Int[np.ndarray, "permutations N m"], Int[np.ndarray, "permutations N n"]]:
+    """Where each row and each column of every permuted member is taken from; ensembles of one size share the draws."""
+    rng = np.random.default_rng(seed)
+    rows, columns = (np.tile(np.arange(size), (permutations, members, 1)) for size in (m, n))
+    for k in range(permutations):
+        if symmetry is not Symmetry.COLUMNS:
+            rng.permuted(rows[k], axis=1, out=rows[k])
+        if symmetry not in (Symmetry.ROWS, Symmetry.SIMULTANEOUS):
+            rng.permuted(columns[k], axis=1, out=columns[k])
+    return rows, rows if symmetry is Symmetry.SIMULTANEOUS else columns
+
+
+def _positions(rows: Int[np.ndarray, "N m"], columns: Int[np.ndarray, "N n"]) -> Int[np.ndarray, "positions"]:
+    """The flat position that each entry of the permuted ensemble is taken from."""
+    (members, m), n = rows.shape, columns.shape[1]
+    starts = n * (rows + m * np.arange(members)[:, None])
+    return (starts[:, :, None] + columns[:, None, :]).ravel()
+
+
+def _means(features: Float[np.ndarray, "all 2"], members: int) -> Float[np.ndarray, "positions 2"]:
+    """Means over members, one after the other: for every position the same sum whatever is beside it."""
+    return np.mean(features.reshape(members, -1, 2), axis=0)
 
 
 def _orbits(symmetry: Symmetry, m: int, n: int) -> Int[np.ndarray, "positions"]:
@@ -110,14 +123,17 @@ def _orbits(symmetry: Symmetry, m: int, n: int) -> Int[np.ndarray, "positions"]:
     }[symmetry]
 
 
-def _unevenness(entries: Float[np.ndarray, "N positions"], orbits: Int[np.ndarray, "positions"]) -> list[float]:
+def _unevenness(
+    means: Float[np.ndarray, "ensembles positions 2"], orbits: Int[np.ndarray, "positions"]
+) -> Float[np.ndarray, "ensembles 2"]:
     """Mean squared deviation of the mean entry, and of the mean squared entry, from the mean over the orbit."""
     sizes = np.bincount(orbits)
+    bins = orbits + len(sizes) * np.arange(len(means))[:, None]
     uneven = []
-    for mean in (np.mean(entries, axis=0), np.mean(entries**2, axis=0)):
-        orbit_means = np.bincount(orbits, weights=mean) / sizes
-        uneven.append(float(np.mean((mean - orbit_means[orbits]) ** 2)))
-    return uneven
+    for mean in np.moveaxis(means, -1, 0):
+        totals = np.bincount(bins.ravel(), weights=mean.ravel()).reshape(len(means), len(sizes))
+        uneven.append(np.mean((mean - np.take(totals / sizes, orbits, axis=1)) ** 2, axis=1))
+    return np.stack(uneven, axis=1)
 
 
 def _status(stack: np.ndarray) -> str:

@@ -37,6 +37,8 @@ def bures(a: Float[np.ndarray, "*#batch m m"], b: Float[np.ndarray, "*#batch m m
 
     Source: Bhatia, Jain and Lim, arXiv:1712.01504, theorem 1.
     """
+    if a.shape[-1] == 1:  # the same number, without a decomposition of every variance
+        return np.asarray((np.sqrt(np.maximum(a, 0)) - np.sqrt(np.maximum(b, 0)))[..., 0, 0] ** 2)
     root = symmetric_root(a)
     return np.asarray(np.sum((root - aligned_root(b, root)) ** 2, axis=(-2, -1)))
 
