@@ -8,6 +8,9 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -50,10 +53,17 @@ def laid_out(paint: Callable[[Figure], Figure]) -> Figure:
 
 def render(figure: Figure, format: str) -> bytes:
     """The figure as a file in format "pdf" (text stays text), "png" or "svg", the same bytes every time."""
-    undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, format=format, metadata=undated.get(format))
+        # Not by `savefig`, which draws a figure twice in case that its layout changes; these leave its size in inches.
+        match format:
+            case "pdf":
+                FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
+            case "svg":
+                FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+            case _:
+                FigureCanvasAgg(figure).print_png(buffer)
+        figure.set_dpi(STYLE["figure.dpi"])  # the others have set their own
     return buffer.getvalue()
 
 

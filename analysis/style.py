@@ -29,7 +29,7 @@ STYLE: dict[Any, Any] = {
     "lines.markersize": 3,
     "figure.constrained_layout.w_pad": 0.06,
     "figure.constrained_layout.h_pad": 0.06,
-    "savefig.dpi": 200,
+    "figure.dpi": 200,
     "pdf.fonttype": 42,
     "svg.hashsalt": "pigmm",
 }
