@@ -12,7 +12,7 @@ from analysis.runs import Between, SideBySide, accuracy_to_json, contrast_runs, 
 from analysis.trajectories import Trajectories
 from experiments.comparison_page import comparison_page
 from experiments.errors import UserError
-from experiments.figures import write_figure
+from experiments.figures import rendered, write_picture
 from experiments.laws import initial_laws
 from experiments.progress import Progress
 from experiments.run_folder import RunFolder
@@ -137,5 +137,5 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
     folder.write_json("comparison.json", told)
     for name, table in run_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
-    pngs = {name: write_figure(folder, name, figure) for name, figure in pictures.items()}
+    pngs = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
     return folder.write_text("report.html", comparison_page(several, runs, pngs))

@@ -17,7 +17,7 @@ from analysis.rectangular.trajectories import (
     variance_unit,
 )
 from experiments import page
-from experiments.figures import figure_on_page, write_figure
+from experiments.figures import Picture, figure_on_page, picture, write_picture
 from experiments.laws import initial_law
 from experiments.run_folder import RunFolder
 
@@ -46,12 +46,14 @@ def analyse(results: xr.Dataset, config: dict[str, Any]) -> RectangularTrajector
     return trajectories(recording, tuple(law and float(law.cumulant(2)) for law in laws))
 
 
-def write_matrices(folder: RunFolder, fitted: RectangularTrajectories) -> str:
-    """Write rectangular.json, its table and its figure; returns the section of the report as HTML."""
+def write_matrices(folder: RunFolder, fitted: RectangularTrajectories, drawn: Picture | None = None) -> str:
+    """Write rectangular.json, its table and its figure (where it is drawn already, that one); returns the section of
+    the report as HTML.
+    """
     epochs, count = fitted.w2.shape
     folder.write_json("rectangular.json", [to_json_entry(fitted, e, k) for e in range(epochs) for k in range(count)])
     folder.write_text("tables/rectangular.csv", matrices(fitted).csv())
-    png = write_figure(folder, FIGURE, draw_matrices(fitted))
+    png = write_picture(folder, FIGURE, drawn or picture(draw_matrices, fitted))
     return section(fitted, figure_on_page(FIGURE, png, CAPTION))
 
 

@@ -1,5 +1,8 @@
 """A figure as files of a run folder, and on the page that lies beside them."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from analysis.drawing import Figure, render
 from experiments import page
 from experiments.run_folder import RunFolder
@@ -7,16 +10,29 @@ from experiments.run_folder import RunFolder
 FORMATS = ("pdf", "png")
 
 
-def write_figure(folder: RunFolder, name: str, figure: Figure) -> bytes:
+Picture = Mapping[str, bytes]
+"""A figure as the content of a file in every format."""
+
+
+def picture(draw: Callable[..., Figure], *arguments: Any) -> Picture:
+    """Draw a figure, in whichever process, and render it in every format."""
+    return rendered(draw(*arguments))
+
+
+def rendered(figure: Figure) -> Picture:
+    """A figure that is drawn, in every format."""
+    return {kind: render(figure, kind) for kind in FORMATS}
+
+
+def write_picture(folder: RunFolder, name: str, drawn: Picture) -> bytes:
     """Write figures/NAME in every format; returns the PNG.
 
     Raises:
         UserError: if a file cannot be written.
     """
-    rendered = {kind: render(figure, kind) for kind in FORMATS}
-    for kind, content in rendered.items():
+    for kind, content in drawn.items():
         folder.write_bytes(f"figures/{name}.{kind}", content)
-    return rendered["png"]
+    return drawn["png"]
 
 
 def figure_on_page(name: str, png: bytes, caption: str) -> str:

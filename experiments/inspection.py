@@ -9,7 +9,7 @@ from analysis.inspection_tables import BLOCKS, LEVEL, TABLES, largest, significa
 from analysis.quantile_plot import CAPTION, draw_quantiles
 from analysis.randomisation import Symmetry
 from experiments import page
-from experiments.figures import figure_on_page, write_figure
+from experiments.figures import figure_on_page, picture, write_picture
 from experiments.run_folder import RunFolder
 from invariants import Graph, latex, name
 
@@ -18,12 +18,12 @@ FIGURE = "quantiles"
 
 
 def write_inspection(folder: RunFolder, findings: Findings) -> str:
-    """Write the tables and the figure of what was inspected; returns the section of the report as HTML."""
+    """Draw and write what was inspected, tables and figure; returns the section of the report as HTML."""
     if not findings.inspections:
         return section(findings)
     for table_name, table in TABLES.items():
         folder.write_text(f"tables/{table_name}.csv", table(findings.inspections).csv())
-    png = write_figure(folder, FIGURE, draw_quantiles(findings.inspections))
+    png = write_picture(folder, FIGURE, picture(draw_quantiles, findings.inspections))
     return section(findings, figure_on_page(FIGURE, png, CAPTION))
 
 

@@ -39,11 +39,32 @@ class Progress:
         return f"{line}, {rate:.3g}/s, {_clock((total - done) / rate)} left"
 
     def _write(self, line: str, last: bool) -> None:
-        if self._terminal:
-            self._stream.write(f"\r\x1b[2K{line}" + ("\n" if last else ""))
-        else:
-            self._stream.write(line + "\n")
-        self._stream.flush()
+        _write(self._stream, line, last)
+
+
+class Steps:
+    """Says what is being done, where no total is known: one step after the other, and at the end the time of all."""
+
+    def __init__(self, label: str, stream: TextIO | None = None) -> None:
+        self._label, self._stream = label, stream or sys.stderr
+        self._began = time.monotonic()
+
+    def begin(self, step: str) -> None:
+        """Say what is done from now on."""
+        _write(self._stream, f"{self._label}: {step}", last=False)
+
+    def end(self) -> None:
+        """Say that all is done."""
+        _write(self._stream, f"{self._label}: done in {time.monotonic() - self._began:.1f} s", last=True)
+
+
+def _write(stream: TextIO, line: str, last: bool) -> None:
+    """Rewrite the line on a terminal, until the last; write one more elsewhere."""
+    if stream.isatty():
+        stream.write(f"\r\x1b[2K{line}" + ("\n" if last else ""))
+    else:
+        stream.write(line + "\n")
+    stream.flush()
 
 
 def _clock(seconds: float) -> str:

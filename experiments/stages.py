@@ -1,27 +1,33 @@
 """The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import jax
 import xarray as xr
 
+from analysis import plots
 from analysis.inspection import inspect_recording, key_epochs
 from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
+from analysis.rectangular.figure import draw_matrices
 from ensemble import Dataset, load
 from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
+from experiments.beside import beside, shared
 from experiments.errors import UserError, reason
 from experiments.every_matrix import analyse, write_matrices
+from experiments.figures import picture
+from experiments.freshness import fresh, keep
 from experiments.inspection import write_inspection
 from experiments.laws import initial_laws
 from experiments.merging import MEMBERS
 from experiments.models import check_start
 from experiments.observer import Observer, square_layers
-from experiments.outputs import write_outputs
+from experiments.outputs import REPORT, write_outputs
 from experiments.parts import PARTS, plan_parts, train_parts
 from experiments.presets import RunConfig, from_settings, settings
-from experiments.progress import Progress
+from experiments.progress import Progress, Steps
 from experiments.provenance import provenance
 from experiments.recording import from_dataset, kept_matrices
 from experiments.run_folder import RunFolder
@@ -58,6 +64,9 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         plan_here(config, data, len(trained))  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
         train_if_need_be(folder, config, data, session, trained)
+        if fresh(folder, published):
+            print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
+            return folder.path / REPORT
         return report(folder, published)
 
 
@@ -163,16 +172,31 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     Raises:
         UserError: no member is left, or nothing is published for this run.
     """
+    steps = Steps("report")
+    steps.begin("reading the results")
     config, results, recording = recorded(folder)
     refuse_all_diverged(folder, recording)
-    laws = initial_laws(config, recording)
-    fitted = trajectories(recording, laws)
-    if published:
-        try:
-            fitted = as_published(fitted, recording, laws)
-        except ValueError as error:
-            raise UserError(str(error)) from error
-    findings = inspect_recording(recording, kept_matrices(results, key_epochs(recording.epochs)))
-    told = folder.read_json("provenance.json")
-    sections = [write_inspection(folder, findings), write_matrices(folder, analyse(results, config))]
-    return write_outputs(folder, fitted, config, told, sections)
+    laws, told = initial_laws(config, recording), folder.read_json("provenance.json")
+    with beside() as pool:
+        matrices = kept_matrices(results, key_epochs(recording.epochs))
+        inspecting = pool.submit(inspect_recording, recording, matrices)
+        steps.begin(f"fitting models at {len(recording.epochs)} epochs, testing symmetries")
+        fitted = trajectories(recording, laws)
+        if published:
+            try:
+                fitted = as_published(fitted, recording, laws)
+            except ValueError as error:
+                raise UserError(str(error)) from error
+        every_matrix = analyse(results, config)
+        steps.begin("drawing figures")
+        names = plots.available(fitted)
+        *pictures, of_matrices = shared(
+            pool, picture, [*((plots.draw, fitted, name) for name in names), (draw_matrices, every_matrix)]
+        )
+        findings = inspecting.result()
+        steps.begin("writing tables and the report")
+        sections = [write_inspection(folder, findings), write_matrices(folder, every_matrix, of_matrices)]
+        path = write_outputs(folder, fitted, config, told, sections, dict(zip(names, pictures, strict=True)))
+    keep(folder, published)
+    steps.end()
+    return path
