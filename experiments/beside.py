@@ -6,9 +6,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from experiments.errors import UserError
 from experiments.runtime import configure, cores
 
 T = TypeVar("T")
@@ -19,15 +21,24 @@ def beside() -> Iterator[Executor]:
     """Where work can be submitted: another process, or on a single core this one.
 
     It starts anew rather than as a copy of this process, in which JAX has threads that a copy would lack.
+
+    Raises:
+        UserError: the other process was killed.
     """
     if len(cores()) < 2:
         yield _Here()
         return
-    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _settle)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _settle) as pool:
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            raise UserError(
+                "a process that works on the report was killed (out of memory, perhaps): give the same command again"
+            ) from error
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()  # who stops does not wait for what the other is doing
+            raise
 
 
 def shared(pool: Executor, task: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> list[T]:

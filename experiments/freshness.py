@@ -1,10 +1,10 @@
 """Whether the outputs of a run folder are those that would be made again: then there is nothing to draw."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
+from experiments.errors import UserError
 from experiments.provenance import SOURCE, versions
 from experiments.run_folder import CONFIG, DIGEST, RunFolder
 
@@ -17,9 +17,8 @@ PACKAGES = ("analysis", "ensemble", "experiments", "invariants")
 def fresh(folder: RunFolder, published: bool) -> bool:
     """Whether all outputs are there, unaltered, made of the present results and options by the present program."""
     try:
-        stored = folder.read_json(STAMP) if (folder.path / STAMP).is_file() else None
-        return stored == _state(folder.path, published)
-    except OSError:
+        return folder.read_json(STAMP) == _state(folder.path, published)
+    except (OSError, UserError):
         return False
 
 
@@ -38,7 +37,7 @@ def _state(folder: Path, published: bool) -> dict[str, Any]:
     return {
         "schema": 1,
         "published": published,
-        "versions": json.loads(json.dumps(versions())),
+        "versions": versions(),
         "program": _program(),
         "files": {name: _digest(folder / name) for name in sorted({*names, *INPUTS} - {STAMP})},
     }

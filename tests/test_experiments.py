@@ -66,18 +66,29 @@ def test_every_entry_of_fit_json_is_the_fit_of_those_matrices(folder):
     np.testing.assert_allclose([entry["theory"][name]["value"] for name in NAMES[13:]], theory, rtol=1e-9)
 
 
-def test_the_same_command_again_only_reports(folder):
-    before = (folder / "results.nc").stat().st_mtime_ns
-    assert pigmm(*RUN, "--out", folder).returncode == 0
-    assert (folder / "results.nc").stat().st_mtime_ns == before
+def test_the_same_command_again_finds_everything_done(folder):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.name != ".lock"}
+    done = pigmm(*RUN, "--out", folder)
+    assert done.returncode == 0
+    assert done.stdout.strip() == f"{folder}/report.html"
+    assert "finished and reported already" in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_report_redraws_the_same_bytes_without_training(folder):
     before = {name: (folder / name).read_bytes() for name in ("fit.json", "figures/deviations.pdf", "report.html")}
     for name in before:
         (folder / name).unlink()
-    assert pigmm("report", folder).returncode == 0
+    done = pigmm("report", folder)
+    assert done.returncode == 0
     assert {name: (folder / name).read_bytes() for name in before} == before
+    assert [line.split()[1] for line in done.stderr.splitlines()] == [
+        "reading",
+        "fitting",
+        "drawing",
+        "writing",
+        "done",
+    ]
 
 
 def test_another_configuration_in_the_same_folder_is_refused(folder):
