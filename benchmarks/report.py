@@ -73,7 +73,7 @@ def peak() -> float:
 
 def _seconds(factor: np.ndarray) -> float:
     began = perf_counter()
-    factor @ factor
+    np.matmul(factor, factor)
     return perf_counter() - began
 
 
