@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 Init = Literal["gaussian", "uniform", "he", "glorot", "orthogonal"]
 Order = Literal["independent", "shared"]
+Orders = Literal["auto", "host", "device"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class TrainConfig:
         batch_size: images a step; a last incomplete batch of an epoch is dropped.
         order: "independent": every member shuffles for itself; "shared": one shuffle for all, the ensemble is
             then conditional on one order.
+        orders: where shuffles are drawn, each source other ones: "host" (NumPy), "device" (JAX, the same on every
+            platform), or "auto", host on a CPU and device on an accelerator, whichever is fast there.
         seed: root of all randomness.
         chunk: members trained at once over all devices; None chooses by backend and width. Never changes the science.
 
@@ -44,6 +47,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     batch_size: int = 100
     order: Order = "independent"
+    orders: Orders = "auto"
     seed: int = 0
     chunk: int | None = None
 
@@ -56,6 +60,7 @@ class TrainConfig:
         _require(self, "hidden", len(self.hidden) >= 1 and min(self.hidden) >= 1, "one or more positive widths")
         _require(self, "init", self.init in get_args(Init), "one of " + ", ".join(get_args(Init)))
         _require(self, "order", self.order in get_args(Order), "one of " + ", ".join(get_args(Order)))
+        _require(self, "orders", self.orders in get_args(Orders), "one of " + ", ".join(get_args(Orders)))
         _require(self, "learning_rate", self.learning_rate > 0, "positive")
         _require(self, "weight_decay", self.weight_decay >= 0, "zero or positive")
         _require(self, "eps", self.eps > 0, "positive")

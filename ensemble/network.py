@@ -10,7 +10,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, PyTree, UInt8
+from jaxtyping import Array, Float, Integer, Key, PyTree
 
 from ensemble.config import Init
 
@@ -39,9 +39,15 @@ def initializer(init: Init) -> Callable[..., Array]:
     return nn.initializers.variance_scaling(scale, mode, distribution, in_axis=1, out_axis=0)  # pyright: ignore[reportArgumentType]
 
 
-def normalise(images: UInt8[Array, "*batch pixels"]) -> Float[Array, "*batch pixels"]:
-    """Pixels in [-1, 1]: (x/255 - 0.5)/0.5, so that background is -1 (arXiv:2510.05218, section 3)."""
-    return images.astype(jnp.float32) * jnp.float32(2 / 255) - jnp.float32(1)
+def normalise(images: Integer[Array, "*batch pixels"]) -> Float[Array, "*batch pixels"]:
+    """Pixels in [-1, 1]: (x/255 - 0.5)/0.5, so that background is -1 (arXiv:2510.05218, section 3).
+
+    int8 holds x - 128, see `ensemble.layout`; adding 128 is exact, so both kinds give the same bits.
+    """
+    pixels = images.astype(jnp.float32)
+    if images.dtype == jnp.int8:
+        pixels += jnp.float32(128)
+    return pixels * jnp.float32(2 / 255) - jnp.float32(1)
 
 
 @jax.custom_vjp

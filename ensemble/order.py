@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, Int32, Key, UInt32
 
-from ensemble.config import Order
+from ensemble.config import Order, Orders
 
+SHUFFLED_AT_ONCE = 125  # keys: enough for an accelerator; each takes about 20 bytes an image while it is sorted
 SHARED = 2**32 - 1  # the member number whose key draws the shared order; no ensemble is that large
 
 
@@ -20,6 +21,11 @@ def member_keys(seed: int, members: Int[np.ndarray, " members"]) -> Key[Array, "
 def order_keys(seed: int, members: Int[np.ndarray, " members"], order: Order) -> Key[Array, " keys"]:
     """Keys that draw the order: every member's own, or the one key of the shared order."""
     return member_keys(seed, members if order == "independent" else np.array([SHARED]))
+
+
+def source_of_orders(orders: Orders, platform: str) -> Orders:
+    """What "auto" is on a platform: each draws where that is fast."""
+    return orders if orders != "auto" else "host" if platform == "cpu" else "device"
 
 
 def host_order(
@@ -44,10 +50,11 @@ def host_order(
 def device_order(
     keys: Key[Array, " keys"], epoch: Int[Array, ""], images: int, batch: int
 ) -> Int32[Array, "steps keys batch"]:
-    """The same as `host_order` (with other shuffles), drawn on the device: right where the device is an accelerator."""
+    """The same as `host_order` (with other shuffles), drawn by JAX: the same bits on every platform and device."""
     steps = images // batch
 
     def shuffle(key: Array) -> Array:
         return jax.random.permutation(jax.random.fold_in(key, epoch), images)[: steps * batch]
 
-    return jax.vmap(shuffle)(keys).reshape(-1, steps, batch).swapaxes(0, 1).astype(jnp.int32)
+    shuffles = jax.lax.map(shuffle, keys, batch_size=min(len(keys), SHUFFLED_AT_ONCE))
+    return shuffles.reshape(-1, steps, batch).swapaxes(0, 1).astype(jnp.int32)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Float32, Int, Int32, PyTree, UInt8
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32, Integer, PyTree
 
 from ensemble.config import TrainConfig
+from ensemble.layout import Layout
 from ensemble.network import MLP, Params, kernels, normalise
 
 Observe = Callable[[tuple[Float[Array, "out inputs"], ...]], PyTree]
@@ -38,11 +39,14 @@ class Record(NamedTuple):
 
 
 class Images(NamedTuple):
-    """The data set on the device; pixels stay uint8 and are normalised after the gather: a quarter of the traffic."""
+    """The data set on the device; pixels stay bytes, normalised after the gather: a quarter of the traffic.
 
-    train: UInt8[Array, "train pixels"]
+    Pixels are uint8 or int8, as `ensemble.layout` has them.
+    """
+
+    train: Integer[Array, "train pixels"]
     train_labels: Int[Array, " train"]
-    test: UInt8[Array, "test pixels"]
+    test: Integer[Array, "test pixels"]
     test_labels: Int[Array, " test"]
 
 
@@ -65,11 +69,16 @@ def member_step(
     state: MemberState,
     images: Float[Array, "batch pixels"],
     labels: Int[Array, " batch"],
+    padding: int = 0,
 ) -> tuple[MemberState, Float[Array, ""]]:
-    """One optimiser step of one member on normalised images; returns its new state and the loss before the step."""
+    """One optimiser step of one member on normalised images; returns its new state and the loss before the step.
+
+    So many of the images are `padding`, of label -1: they add nothing to loss and gradient, and are not counted.
+    """
 
     def batch_loss(params: Params) -> Array:
-        return cross_entropy(network.apply({"params": params}, images), labels).mean()  # pyright: ignore[reportArgumentType]
+        losses = cross_entropy(network.apply({"params": params}, images), labels)  # pyright: ignore[reportArgumentType]
+        return losses.sum() / (losses.size - padding)
 
     loss, gradient = jax.value_and_grad(batch_loss)(state.params)
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to an integer count
@@ -78,7 +87,7 @@ def member_step(
 
 
 def evaluate_members(
-    network: MLP, params: Params, images: UInt8[Array, "images pixels"], labels: Int[Array, " images"]
+    network: MLP, params: Params, images: Integer[Array, "images pixels"], labels: Int[Array, " images"]
 ) -> tuple[Float32[Array, " members"], Float32[Array, " members"]]:
     """Mean cross-entropy and accuracy of every member over a whole set of images."""
     count = images.shape[0]
@@ -116,24 +125,31 @@ def record(
 def train_epoch(
     network: MLP,
     config: TrainConfig,
-    gather_in_loop: bool,
+    layout: Layout,
     state: MemberState,
     order: Int32[Array, "steps keys batch"],
     images: Images,
 ) -> tuple[MemberState, Float[Array, " members"]]:
     """One epoch of many members (leading axis of the state); returns their states and mean batch losses."""
-    step = jax.vmap(lambda *batch: member_step(network, config, *batch), (0, 0, 0))
-    shared_step = jax.vmap(lambda *batch: member_step(network, config, *batch), (0, None, None))
+    padding = layout.padding(order.shape[-1])
+
+    def one_member(state: MemberState, pixels: Array, labels: Array) -> tuple[MemberState, Array]:
+        return member_step(network, config, state, pixels, labels, padding)
+
+    step = jax.vmap(one_member)
+    shared_step = jax.vmap(one_member, (0, None, None))
 
     def take(pixels: Array, index: Array) -> Array:
         return pixels.at[index].get(mode="promise_in_bounds")
 
     def body(state: MemberState, index: Array) -> tuple[MemberState, Array]:
-        labels = take(images.train_labels, index)
+        filled = ((0, 0), (0, padding))
+        labels = jnp.pad(take(images.train_labels, index), filled, constant_values=-1)
+        index = jnp.pad(index, filled)  # the first image, whichever it is
         if config.order == "shared":
             return shared_step(state, normalise(take(images.train, index[0])), labels[0])
-        # On a CPU the gather runs in a loop of its own: otherwise XLA fuses the conversion into it, half as fast.
-        pixels = jax.lax.map(lambda i: take(images.train, i), index) if gather_in_loop else take(images.train, index)
+        in_loop = layout.gather_in_loop
+        pixels = jax.lax.map(lambda i: take(images.train, i), index) if in_loop else take(images.train, index)
         return step(state, normalise(pixels), labels)
 
     state, losses = jax.lax.scan(body, state, order)

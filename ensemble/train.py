@@ -10,10 +10,11 @@ from jaxtyping import Array, Float32, Int, Int32, PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.data import Dataset
+from ensemble.layout import layout_of
 from ensemble.memory import Machine, accelerator_memory, plan_memory
 from ensemble.network import MLP
-from ensemble.order import device_order, host_order, member_keys, order_keys
-from ensemble.sharding import by_member, compile_programs, member_mesh, order_sharding, replicated
+from ensemble.order import host_order, member_keys, order_keys, source_of_orders
+from ensemble.sharding import by_member, compile_programs, key_sharding, member_mesh, order_sharding, replicated
 from ensemble.step import Images, MemberState, Observe, Record
 
 
@@ -80,7 +81,7 @@ def train(
 
     Args:
         config: the settings.
-        data: the images; they stay on the device as uint8.
+        data: the images; they stay on the device as bytes.
         observe: what to record besides losses and accuracy, a function of one member's weights (tuple of [out, in]),
             compiled into the training program.
         members: numbers of the members to train (default: 0..config.members-1); each is the same in any company.
@@ -146,9 +147,16 @@ class Trainer:
         machine = Machine(device.platform, self.mesh.devices.size, device_limit=accelerator_memory())
         self.chunk = plan_memory(config, data, observe, machine, self.members).chunk
         network = MLP((*config.hidden, data.classes), config.init, config.biases)
-        splits = (data.train_images, data.train_labels, data.test_images, data.test_labels)
+        self.orders = source_of_orders(config.orders, device.platform)
+        layout, pixels = layout_of(device.platform), data.train_images.shape[1]
+        splits = (
+            layout.store(data.train_images),
+            data.train_labels,
+            layout.store(data.test_images),
+            data.test_labels,
+        )
         self.images = Images(*jax.device_put(splits, replicated(self.mesh)))
-        self.programs = compile_programs(config, network, data.train_images.shape[1], observe, self.mesh)
+        self.programs = compile_programs(config, network, pixels, observe, self.mesh, layout)
         some = np.arange(self.chunk)
         keys = jax.eval_shape(lambda: member_keys(config.seed, some))
         self.shapes = jax.eval_shape(self.programs.start, keys, initial(some), self.images)
@@ -188,6 +196,7 @@ class Trainer:
         # A last incomplete chunk is filled up with copies of its last member, so that no new shape is compiled.
         members = np.pad(members, (0, self.chunk - len(members)), mode="edge")
         keys = order_keys(self.config.seed, members, self.config.order)
+        keys = jax.device_put(keys, key_sharding(self.config, self.mesh))
         state, latest = self._start(members) if saved is None else (self._put_back(saved), None)
 
         def settle() -> None:
@@ -221,8 +230,7 @@ class Trainer:
         if epoch >= self.config.epochs:
             return None
         count, batch = self.images.train.shape[0], self.config.batch_size
-        if self.mesh.devices.flat[0].platform == "cpu":
-            order = host_order(np.asarray(jax.random.key_data(keys)), epoch, count, batch)
-        else:
-            order = device_order(keys, jnp.int32(epoch), count, batch)
+        if self.orders == "device":
+            return self.programs.order(keys, jnp.int32(epoch), count)
+        order = host_order(np.asarray(jax.random.key_data(keys)), epoch, count, batch)
         return jax.device_put(order, order_sharding(self.config, self.mesh))

@@ -131,6 +131,11 @@ def _add_overrides(command: Parser) -> None:
     add("--learning-rate", type=float, metavar="X", help="step size of Adam")
     add("--batch-size", type=int, metavar="N", help="images a step")
     add("--order", metavar="ORDER", help="batch order: independent (a shuffle each) or shared (one for all, faster)")
+    add(
+        "--orders",
+        metavar="SOURCE",
+        help="what draws orders: host (fast on a CPU), device (on an accelerator), or auto",
+    )
     add("--seed", type=int, metavar="N", help="root of all randomness")
     add("--chunk", type=_chunk, metavar="N|auto", help="members trained at once; never changes the science")
     add("--dataset", metavar="NAME", help="sample, or a tensorflow-datasets name such as mnist or cifar10")

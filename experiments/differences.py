@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from experiments.presets import EARLIER
+
 ABSENT = "absent"
 NAMED = 8  # beyond so many differences it is another kind of folder, and a list says no more
 
@@ -18,10 +20,15 @@ def differences(stored: dict[str, Any], asked: dict[str, Any]) -> str:
     return "; ".join(found[:NAMED] + ([f"and {len(found) - NAMED} more"] if len(found) > NAMED else []))
 
 
-def flatten(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Settings by dotted name, each value as JSON."""
+def flatten(settings: dict[str, Any]) -> dict[str, str]:
+    """Settings by dotted name, each value as JSON; those that an earlier version did not write are filled in."""
+    train = settings.get("train")
+    return _flat(settings | ({"train": EARLIER | train} if isinstance(train, dict) else {}), "")
+
+
+def _flat(settings: dict[str, Any], prefix: str) -> dict[str, str]:
     flat = {}
     for key, value in settings.items():
         nested = isinstance(value, dict) and value
-        flat |= flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": json.dumps(value)}
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": json.dumps(value)}
     return flat

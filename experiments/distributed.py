@@ -45,6 +45,7 @@ def run(config: RunConfig, path: Path, session: Session, cluster: Cluster) -> st
             given another run.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
+    config = stages.settled(config, path)
     data = load(config.dataset, session.data_dir)
     identity = stages.identify(config, data)
     RunFolder.open(path, identity, patience=PATIENCE).close()

@@ -34,6 +34,10 @@ class RunConfig:
             raise ValueError(f"graphs is {self.graphs!r}; it must be one of {', '.join(get_args(Graphs))}")
 
 
+EARLIER = {"orders": "host"}
+"""Settings of the training that earlier versions did not write into config.json, and what they then were."""
+
+
 def settings(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain values, for config.json and for comparing runs."""
     return {**asdict(config), "train": asdict(config.train) | {"hidden": list(config.train.hidden)}}
@@ -41,7 +45,7 @@ def settings(config: RunConfig) -> dict[str, Any]:
 
 def from_settings(plain: dict[str, Any]) -> RunConfig:
     """The configuration from its plain values: the inverse of `settings`."""
-    train = TrainConfig(**(plain["train"] | {"hidden": tuple(plain["train"]["hidden"])}))
+    train = TrainConfig(**(EARLIER | plain["train"] | {"hidden": tuple(plain["train"]["hidden"])}))
     return RunConfig(train, **{name: value for name, value in plain.items() if name != "train"})
 
 

@@ -54,7 +54,9 @@ class RunFolder:
         try:
             _remove_partial(path)
             if (path / CONFIG).exists():
-                _refuse_different(path, _read_config(path), config)
+                stored = _read_config(path)
+                _refuse_different(path, stored, config)
+                config = stored  # an earlier version may have written less, there and in its checkpoints
             else:
                 atomic.write_json(path / CONFIG, {"schema": SCHEMA, **config})
         except BaseException:

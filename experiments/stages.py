@@ -1,6 +1,7 @@
 """The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from analysis.published import as_published
 from analysis.rectangular.figure import draw_matrices
 from ensemble import Dataset, load
 from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
+from ensemble.order import source_of_orders
 from experiments.beside import beside, shared
 from experiments.errors import UserError, reason
 from experiments.every_matrix import analyse, write_matrices
@@ -26,11 +28,11 @@ from experiments.models import check_start
 from experiments.observer import Observer, square_layers
 from experiments.outputs import REPORT, write_outputs
 from experiments.parts import PARTS, plan_parts, train_parts
-from experiments.presets import RunConfig, from_settings, settings
+from experiments.presets import EARLIER, RunConfig, from_settings, settings
 from experiments.progress import Progress, Steps
 from experiments.provenance import provenance
 from experiments.recording import from_dataset, kept_matrices
-from experiments.run_folder import RunFolder
+from experiments.run_folder import CONFIG, RunFolder
 from experiments.runtime import cores
 from experiments.stopwatch import SESSIONS, Stopwatch
 from experiments.training import CHECKPOINTS, Session, train_members
@@ -53,6 +55,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         UserError, DataError: the folder or the data cannot be used.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
+    config = settled(config, path)
     data = load(config.dataset, session.data_dir)
     square_layers(config.train, data.classes)
     check_start(config, data.classes)
@@ -68,6 +71,21 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
             print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
             return folder.path / REPORT
         return report(folder, published)
+
+
+def settled(config: RunConfig, path: Path) -> RunConfig:
+    """The run with "auto" orders settled: as the run in this folder was begun, on whatever machine, else for this one.
+
+    Raises:
+        UserError: the folder's config.json cannot be read.
+    """
+    if config.train.orders != "auto":
+        return config
+    begun = RunFolder.existing(path, exclusive=False).config.get("train") if (path / CONFIG).exists() else None
+    orders = (EARLIER | begun)["orders"] if isinstance(begun, dict) else None
+    if orders not in ("host", "device"):
+        orders = source_of_orders("auto", jax.local_devices()[0].platform)
+    return replace(config, train=replace(config.train, orders=orders))
 
 
 def identify(config: RunConfig, data: Dataset) -> dict[str, Any]:

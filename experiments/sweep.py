@@ -31,6 +31,7 @@ def sweep_widths(configs: Mapping[int, RunConfig], out: Path, session: Session) 
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
     folders = {width: out / f"width-{width}" for width in configs}
+    configs = {width: stages.settled(config, folders[width]) for width, config in configs.items()}
     _refuse_unusable(configs, folders, out, session)
     for number, (width, config) in enumerate(configs.items(), 1):
         print(f"width {width}, run {number} of {len(configs)}", flush=True)

@@ -126,6 +126,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, hint, tmp_path, cap
 
 def test_a_law_that_does_not_exist_is_refused():
     assert_refused(pigmm("run", "paper-gaussian", "--init", "zero"), "orthogonal")
+    assert_refused(pigmm("run", "paper-gaussian", "--orders", "gpu"), "orders is 'gpu'; it must be one of auto, host")
 
 
 def test_an_occupied_or_impossible_folder_is_refused(tmp_path):

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 from ensemble import train
+from ensemble.layout import layout_of
 from ensemble.network import MLP
-from ensemble.order import member_keys
+from ensemble.order import device_order, member_keys
+from ensemble.sharding import key_sharding, order_sharding
 from ensemble.step import Record, train_epoch
 from ensemble.train import Trainer, nothing
 from experiments.observer import Observer
@@ -48,7 +50,7 @@ def trainer(request) -> Trainer:
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
 def test_an_epoch_on_an_accelerator_is_one_loop_that_never_leaves_the_device(order, platform):
     trainer = Trainer(replace(TINY, order=order), DATA, nothing, devices=1)
-    epoch = jax.jit(partial(train_epoch, MLP((4, 4, 4)), trainer.config, False))
+    epoch = jax.jit(partial(train_epoch, MLP((4, 4, 4)), trainer.config, layout_of(platform)))
     traced = epoch.trace(trainer.shapes[0], order_shape(trainer), trainer.images)
     program = traced.lower(lowering_platforms=(platform,)).as_text()
     assert program.count("stablehlo.while") == 1
@@ -115,7 +117,20 @@ def dry_run() -> None:
     assert [word for word in COLLECTIVES if word in program] == []
     state, _ = trainer.programs.start(member_keys(config.seed, np.arange(24)), {}, trainer.images)
     assert {shard.data.shape[0] for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards} == {3}
+    draw_on_eight_devices(trainer)
     print(json.dumps(weights_of(train(config, DATA, list).record, 17)))
+
+
+def draw_on_eight_devices(trainer: Trainer) -> None:
+    """Each device draws the shuffles of its three members alone; together they are those drawn on one device."""
+    keys = member_keys(TINY.seed, np.arange(24))
+    placed = (jax.device_put(keys, key_sharding(trainer.config, trainer.mesh)), jnp.int32(1))
+    program = trainer.programs.order.lower(*placed, 60).compile()  # pyright: ignore[reportFunctionMemberAccess]
+    assert [word for word in COLLECTIVES if word in program.as_text()] == []
+    order = trainer.programs.order(*placed, 60)
+    assert {shard.data.shape for shard in order.addressable_shards} == {(6, 3, 10)}
+    assert order.sharding == order_sharding(trainer.config, trainer.mesh)
+    np.testing.assert_array_equal(order, device_order(keys, jnp.int32(1), 60, 10))
 
 
 if __name__ == "__main__":

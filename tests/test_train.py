@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ensemble import Moment, Snapshot, TrainConfig, replay, train
 from ensemble.network import MLP, init_params
-from ensemble.order import host_order, member_keys, order_keys
+from ensemble.order import device_order, host_order, member_keys, order_keys
 from ensemble.step import Record
 from tests.tiny import TINY, tiny_data
 
@@ -48,14 +49,17 @@ def test_records_every_member_before_training_and_after_every_epoch(whole):
     assert len({row.tobytes() for row in whole.observed[0][:, 0]}) == 6
 
 
-@pytest.mark.parametrize("order", ["independent", "shared"])
-def test_training_is_replay_on_the_same_batches(order):
-    config = replace(TINY, order=order, weight_decay=0.01)
+@pytest.mark.parametrize(("order", "orders"), [("independent", "host"), ("shared", "host"), ("independent", "device")])
+def test_training_is_replay_on_the_same_batches(order, orders):
+    config = replace(TINY, order=order, orders=orders, weight_decay=0.01)
     record = train(config, DATA, weights).record
     member, steps = 4, []
     for epoch in range(config.epochs):
         keys = order_keys(config.seed, np.array([member]), config.order)
-        steps.append(host_order(np.asarray(jax.random.key_data(keys)), epoch, len(DATA.train_images), 10)[:, 0])
+        if orders == "host":
+            steps.append(host_order(np.asarray(jax.random.key_data(keys)), epoch, len(DATA.train_images), 10)[:, 0])
+        else:
+            steps.append(np.asarray(device_order(keys, jnp.int32(epoch), len(DATA.train_images), 10))[:, 0])
     index = np.concatenate(steps)
     images = (DATA.train_images[index] / 255 - 0.5) / 0.5
     start = [leaf[member, 0].astype(np.float64) for leaf in record.observed]
