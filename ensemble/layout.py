@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Integer, UInt8
 
+from ensemble.dataset import Dataset
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -26,6 +28,10 @@ class Layout:
     def store(self, images: UInt8[np.ndarray, "images pixels"]) -> Integer[np.ndarray, "images pixels"]:
         """Pixels as they lie on the device; `ensemble.network.normalise` reads both kinds."""
         return (images ^ np.uint8(0x80)).view(np.int8) if self.signed else images
+
+    def splits(self, data: Dataset) -> tuple[np.ndarray, ...]:
+        """Training images and labels, test images and labels, as they lie on the device."""
+        return self.store(data.train_images), data.train_labels, self.store(data.test_images), data.test_labels
 
     def padding(self, batch: int) -> int:
         """Images without a label that fill up a batch."""

@@ -12,7 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int, Int32, Key
 
 from ensemble.config import TrainConfig
-from ensemble.layout import Layout
+from ensemble.layout import Layout, layout_of
 from ensemble.network import MLP, Params, init_params
 from ensemble.order import device_order
 from ensemble.step import Images, MemberState, Observe, Record, evaluate_members, optimizer, record, train_epoch
@@ -57,9 +57,13 @@ def key_sharding(config: TrainConfig, mesh: Mesh) -> NamedSharding:
 
 
 def compile_programs(
-    config: TrainConfig, network: MLP, pixels: int, observe: Observe, mesh: Mesh, layout: Layout
+    config: TrainConfig, network: MLP, pixels: int, observe: Observe, mesh: Mesh, layout: Layout | None = None
 ) -> Programs:
-    """Jitted programs of an ensemble; compiled at their first call for a chunk shape, reused for every other."""
+    """Jitted programs of an ensemble; compiled at their first call for a chunk shape, reused for every other.
+
+    The layout of the images is that of the mesh's platform where none is given.
+    """
+    chosen = layout or layout_of(mesh.devices.flat[0].platform)
 
     def start(keys: Array, given: Params, images: Images) -> tuple[MemberState, Record]:
         params = jax.vmap(lambda key: init_params(network, key, pixels))(keys) | given
@@ -68,7 +72,7 @@ def compile_programs(
         return state, record(network, observe, params, loss, images)
 
     def epoch(state: MemberState, order: Array, images: Images) -> tuple[MemberState, Record]:
-        state, loss = train_epoch(network, config, layout, state, order, images)
+        state, loss = train_epoch(network, config, chosen, state, order, images)
         return state, record(network, observe, state.params, loss, images)
 
     def draw(keys: Array, number: Array, count: int) -> Array:

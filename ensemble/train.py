@@ -149,14 +149,8 @@ class Trainer:
         network = MLP((*config.hidden, data.classes), config.init, config.biases)
         self.orders = source_of_orders(config.orders, device.platform)
         layout, pixels = layout_of(device.platform), data.train_images.shape[1]
-        splits = (
-            layout.store(data.train_images),
-            data.train_labels,
-            layout.store(data.test_images),
-            data.test_labels,
-        )
-        self.images = Images(*jax.device_put(splits, replicated(self.mesh)))
-        self.programs = compile_programs(config, network, pixels, observe, self.mesh, layout)
+        self.images = Images(*jax.device_put(layout.splits(data), replicated(self.mesh)))
+        self.programs = compile_programs(config, network, pixels, observe, self.mesh)
         some = np.arange(self.chunk)
         keys = jax.eval_shape(lambda: member_keys(config.seed, some))
         self.shapes = jax.eval_shape(self.programs.start, keys, initial(some), self.images)

@@ -31,12 +31,7 @@ def trained(layout: Layout, order: str) -> tuple[MemberState, Record]:
     """Members after one epoch in batches of 10, and their recording."""
     config = replace(TINY, order=order)
     programs = compile_programs(config, NETWORK, 16, nothing, member_mesh(1), layout)
-    images = Images(
-        jnp.asarray(layout.store(DATA.train_images)),
-        jnp.asarray(DATA.train_labels),
-        jnp.asarray(layout.store(DATA.test_images)),
-        jnp.asarray(DATA.test_labels),
-    )
+    images = Images(*map(jnp.asarray, layout.splits(DATA)))
     members = np.arange(4)
     state, _ = programs.start(member_keys(0, members), {}, images)
     batches = device_order(order_keys(0, members, config.order), jnp.int32(0), 60, config.batch_size)
