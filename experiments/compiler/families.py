@@ -147,7 +147,9 @@ def _train(size: Size) -> tuple[TrainConfig, Dataset, TrainResult]:
         *("random", "made up", (4, 4, 1), size.widths[-1]),
         *(images[: size.train], labels[: size.train], images[size.train :], labels[size.train :]),
     )
-    config = TrainConfig(members=size.members, epochs=1, hidden=size.widths, batch_size=10, weight_decay=0.01)
+    config = TrainConfig(
+        members=size.members, epochs=1, hidden=size.widths, batch_size=10, weight_decay=0.01, orders="host"
+    )
 
     def initial(members: np.ndarray) -> dict[str, np.ndarray]:
         # Given, because programs that draw them take longer to compile than all that is checked here.
