@@ -18,10 +18,10 @@ CHUNK = 4096  # records decoded at a time from tensorflow-datasets
 def load(name: str, data_dir: str | Path | None = None, *, tfds_dir: str | Path | None = None) -> Dataset:
     """Load a data set by name from the source the arguments select.
 
-    With `data_dir`: the IDX files in that folder (`mnist` is verified by content). Without it: `sample` is the
-    embedded sample, and any other name an image classification set of tensorflow-datasets, prepared once in `tfds_dir`
-    (by default where tensorflow-datasets keeps its data). Images come in the order of their source, which
-    tensorflow-datasets shuffles.
+    With `data_dir`: the IDX files in that folder (`mnist` is verified by content, other known sets by size). Without
+    it: `sample` is the embedded sample, and any other name an image classification set of tensorflow-datasets, prepared
+    once in `tfds_dir` (by default where tensorflow-datasets keeps its data). Images come in the order of their source,
+    which tensorflow-datasets shuffles.
 
     Raises:
         DataError: if the name is unknown, the data is absent, damaged or of the wrong kind, or the arguments conflict.

@@ -21,6 +21,25 @@ MNIST_SHA256 = {
 }
 """SHA-256 of the uncompressed files of canonical MNIST (LeCun, Cortes, Burges)."""
 
+
+class Known(NamedTuple):
+    """What is known of a data set by its name."""
+
+    train: int
+    test: int
+    shape: tuple[int, int, int]
+    classes: int
+
+
+KNOWN = {
+    "mnist": Known(60000, 10000, (28, 28, 1), 10),
+    "fashion_mnist": Known(60000, 10000, (28, 28, 1), 10),
+    "kmnist": Known(60000, 10000, (28, 28, 1), 10),
+    "cifar10": Known(50000, 10000, (32, 32, 3), 10),
+    "cifar100": Known(50000, 10000, (32, 32, 3), 100),
+}
+"""Sets that go by these names in tensorflow-datasets; other names are the user's own."""
+
 DIMENSIONS = {"images": 3, "labels": 1}
 MAX_BYTES = 2**31
 DEFLATE_MAX_RATIO = 1032  # a deflate stream cannot expand further, so a larger claim in a header is false
@@ -37,7 +56,8 @@ def read_folder(name: str, folder: Path) -> Dataset:
     """Read the four IDX files of a folder, plain or gzip; files called `mnist` must be canonical MNIST.
 
     Raises:
-        DataError: if a file is absent, damaged or not IDX, if files do not fit together, or `mnist` is not MNIST.
+        DataError: if a file is absent, damaged or not IDX, if files do not fit together, if `mnist` is not MNIST or
+            MNIST goes by another name, or a set of a known name has not its size.
     """
     if not folder.is_dir():
         raise DataError(f"data directory {folder} is not a folder; expected a folder of IDX files: check the path")
@@ -51,9 +71,11 @@ def read_folder(name: str, folder: Path) -> Dataset:
                 f"expected {canonical[:16]}...: fetch it again, or give the data set another name"
             )
     _check_pairs(folder, {stem: file.array.shape for stem, file in files.items()})
+    if name != "mnist" and all(files[stem].sha256 == canonical for stem, canonical in MNIST_SHA256.items()):
+        raise DataError(f"the files in {folder} are MNIST, but the data set is called {name!r}: call it mnist")
     height, width = files["train-images"].array.shape[1:]
     train_labels, test_labels = _labels(files["train-labels"]), _labels(files["t10k-labels"])
-    return Dataset(
+    data = Dataset(
         name=name,
         source=f"IDX files in {folder}" + (" (canonical MNIST, verified by SHA-256)" if name == "mnist" else ""),
         shape=(height, width, 1),
@@ -63,6 +85,8 @@ def read_folder(name: str, folder: Path) -> Dataset:
         test_images=_rows(files["t10k-images"]),
         test_labels=test_labels,
     )
+    _check_known(folder, data)
+    return data
 
 
 def read_idx(path: Path, dimensions: int) -> IdxFile:
@@ -130,6 +154,22 @@ def _check_pairs(folder: Path, shapes: dict[str, tuple[int, ...]]) -> None:
             f"images in {folder} are {train} pixels for training and {test} for testing; expected one size: "
             "check that the files belong together"
         )
+
+
+def _check_known(folder: Path, data: Dataset) -> None:
+    """Refuse a set that cannot be the one whose name it bears."""
+    found = Known(len(data.train_images), len(data.test_images), data.shape, data.classes)
+    known = KNOWN.get(data.name, found)
+    if found != known:
+        raise DataError(
+            f"the files in {folder} are not {data.name}: {_size(found)}, expected {_size(known)}: "
+            "give the folder of that set, or give this one another name"
+        )
+
+
+def _size(known: Known) -> str:
+    size = "x".join(map(str, known.shape))
+    return f"{known.train} + {known.test} images of {size} pixels in {known.classes} classes"
 
 
 def _rows(file: IdxFile) -> UInt8[np.ndarray, "images pixels"]:

@@ -1,8 +1,12 @@
-"""How much memory a training will need, from shapes alone, and how many members are trained at once."""
+"""How much memory a training will need, and how many members are trained at once.
+
+On an accelerator the compiled programs tell (`ensemble.footprint`); a CPU's need is estimated from shapes alone.
+"""
 
 import itertools
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
@@ -10,14 +14,16 @@ from jaxtyping import PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.dataset import Dataset
+from ensemble.footprint import DoesNotFit, Given, chunk_shapes, device_bytes, most_that_fit, shared_programs
 from ensemble.network import MLP, init_params, kernels
+from ensemble.sharding import member_mesh
 from ensemble.step import EVALUATION_BATCH, Observe, optimizer
 
 # Measured by benchmarks/memory.py.
 PROGRAM = 700_000_000  # bytes of a process that has loaded JAX and compiled the programs of a run
 OBSERVING = 8  # intermediates of what is observed, in sizes of the weights: all invariants of 640 x 640 take 7
 COPIES = 2  # of the recordings: themselves, and what is made of them when they are saved
-USABLE = 0.9  # of an accelerator's memory; the rest is lost between its buffers
+NO_KERNELS: Given = MappingProxyType({})
 
 
 class Machine(NamedTuple):
@@ -32,9 +38,15 @@ class Machine(NamedTuple):
     host_limit: int | None = None
     """Bytes of the host that are free."""
 
+    @property
+    def on_device(self) -> str:
+        """The place, for people."""
+        limit = self.device_limit
+        return "on every device, which " + ("does not tell its size" if limit is None else f"has {_gb(limit)}")
+
 
 class Need(NamedTuple):
-    """Bytes that a training needs."""
+    """Bytes that a training needs; those of devices are a CPU's."""
 
     images: int
     """The data set, on the host and on every device."""
@@ -60,20 +72,26 @@ class MemoryPlan(NamedTuple):
     machine: Machine
 
     def __str__(self) -> str:
-        processes, limit = self.machine.processes, self.machine.device_limit
+        processes = self.machine.processes
         at_once = f"{self.chunk} at once" + (f" in each of {processes} processes" if processes > 1 else "")
-        on_device = f", {_of(self.device, limit)} on every device" if self.machine.platform != "cpu" else ""
+        on_device = f", {_gb(self.device)} {self.machine.on_device}" if self.machine.platform != "cpu" else ""
         host = _of(self.host, self.machine.host_limit)
         return f"memory: members {at_once}{on_device}, about {host}, {_gb(self.recordings)} of it for recordings"
 
 
 def plan_memory(
-    config: TrainConfig, data: Dataset, observe: Observe, machine: Machine, members: int | None = None
+    config: TrainConfig,
+    data: Dataset,
+    observe: Observe,
+    machine: Machine,
+    members: int | None = None,
+    given: Given = NO_KERNELS,
 ) -> MemoryPlan:
-    """Choose how many members are trained at once, and estimate the memory that takes.
+    """Choose how many members are trained at once, and how much memory that takes.
 
-    A device needs images + fixed + n member bytes for n members at once; the host needs the recordings of all members
-    that are trained and, for every process, the program, the images and, on a CPU, what its devices need.
+    An accelerator needs what its compiled programs take; a device of a CPU images + fixed + n member bytes for n
+    members at once. The host needs the recordings of all members that are trained and, for every process, the program,
+    the images and, on a CPU, what its devices need.
 
     Args:
         config: the settings.
@@ -81,17 +99,18 @@ def plan_memory(
         observe: what is recorded of a member.
         machine: where the training runs.
         members: how many members of the ensemble are trained there (default: all).
+        given: kernels of one member that are given in place of drawn ones.
 
     Raises:
-        ValueError: it does not fit into the machine.
+        DoesNotFit: into the machine.
     """
     need = needs(config, data, observe)
     members = config.members if members is None else members
-    # On a CPU the configuration alone decides, so that neither the number of cores nor the range of members trained
-    # here changes a bit; an accelerator would compute what it does not need.
-    shared_out = config.members if machine.platform == "cpu" else -(-members // machine.processes)
-    per_device = _members_per_device(config, need, machine, shared_out)
-    device = need.images + need.fixed + per_device * need.member
+    if machine.platform == "cpu":
+        per_device = _on_a_core(config, machine)
+        device = need.images + need.fixed + per_device * need.member
+    else:
+        per_device, device = _on_an_accelerator(config, data, observe, machine, members, given)
     recordings = COPIES * members * need.recorded
     process = PROGRAM + need.images + (machine.devices * device if machine.platform == "cpu" else 0)
     parent = PROGRAM + need.images if machine.processes > 1 else 0
@@ -103,7 +122,7 @@ def plan_memory(
         machine=machine,
     )
     if machine.host_limit is not None and plan.host > machine.host_limit:
-        raise ValueError(
+        raise DoesNotFit(
             f"the training needs about {_gb(plan.host)} of memory, {_gb(recordings)} of it for recordings, but "
             f"{_gb(machine.host_limit)} are free: record less (no weights, fewer epochs), or take fewer members or a "
             "smaller chunk"
@@ -130,11 +149,16 @@ def needs(config: TrainConfig, data: Dataset, observe: Observe) -> Need:
     evaluating = 4 * evaluation * max(sum(adjacent) for adjacent in itertools.pairwise(widths))
     observing = OBSERVING * weights + 2 * observed if observed else 0
     return Need(
-        images=_bytes((data.train_images, data.train_labels, data.test_images, data.test_labels)),
+        images=_images(data),
         fixed=5 * evaluation * pixels + (0 if independent else batch),
         member=weights + moments + max(training, evaluating, observing),
         recorded=(config.epochs + 1) * (observed + 13),  # three numbers and a flag beside what is observed
     )
+
+
+def local_machine(devices: int) -> Machine:
+    """This process on so many local devices, alone; what is free on the host is not asked."""
+    return Machine(jax.local_devices()[0].platform, devices, device_limit=accelerator_memory())
 
 
 def accelerator_memory() -> int | None:
@@ -153,21 +177,33 @@ def free_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def _members_per_device(config: TrainConfig, need: Need, machine: Machine, members: int) -> int:
-    """The configured chunk, else what is fastest on a CPU and what fits on an accelerator, in about equal chunks."""
-    wanted, limit = -(-members // machine.devices), machine.device_limit
-    room = None if limit is None else int(USABLE * limit) - need.images - need.fixed
-    fitting = wanted if room is None else max(0, room) // need.member
+def _on_a_core(config: TrainConfig, machine: Machine) -> int:
+    """Members at once on a CPU: the configuration alone decides, or cores and ranges of members would change bits."""
+    wanted = -(-config.members // machine.devices)
     if config.chunk is not None:
-        chosen = min(wanted, -(-config.chunk // machine.devices))
-    else:
-        most = cpu_chunk(config) if machine.platform == "cpu" else max(1, fitting)
-        chosen = -(-wanted // -(-wanted // most))
-    if limit is not None and chosen > fitting:
-        asked = _gb(need.images + need.fixed + chosen * need.member)
-        remedy = f"set chunk to at most {fitting * machine.devices}" if fitting else "take a narrower network"
-        raise ValueError(f"{chosen} members at once need {asked} on a device of {_gb(limit)}: {remedy}")
-    return chosen
+        return min(wanted, -(-config.chunk // machine.devices))
+    return -(-wanted // -(-wanted // cpu_chunk(config)))
+
+
+def _on_an_accelerator(
+    config: TrainConfig, data: Dataset, observe: Observe, machine: Machine, members: int, given: Given
+) -> tuple[int, int]:
+    """Members at once on every device, and the bytes they take there: all that fit, in about equal chunks."""
+    asked = members if config.chunk is None else min(members, config.chunk)
+    most, mesh = -(-asked // machine.devices), member_mesh(machine.devices)
+    programs = shared_programs(config, data.classes, data.train_images.shape[1], observe, mesh)
+
+    def taken(count: int) -> int:
+        shapes = chunk_shapes(programs, config, data, given, mesh, count * machine.devices)
+        return device_bytes(programs, config, shapes, mesh)
+
+    found = most_that_fit(taken, most, _images(data), machine.device_limit)
+    if found is None:
+        raise DoesNotFit(f"not one member fits {machine.on_device}: take a narrower network, or record less of it")
+    if config.chunk is not None and found[0] < most:
+        largest = found[0] * machine.devices
+        raise DoesNotFit(f"{most} members at once do not fit {machine.on_device}: set chunk to {largest}, or to auto")
+    return found
 
 
 def cpu_chunk(config: TrainConfig) -> int:
@@ -178,6 +214,10 @@ def cpu_chunk(config: TrainConfig) -> int:
     """
     narrow = 4 if config.order == "independent" else 25
     return max(1, narrow * 40 // max(40, *config.hidden))
+
+
+def _images(data: Dataset) -> int:
+    return _bytes((data.train_images, data.train_labels, data.test_images, data.test_labels))
 
 
 def _bytes(arrays: PyTree) -> int:

@@ -10,11 +10,11 @@ from jaxtyping import Array, Float32, Int, Int32, PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.data import Dataset
+from ensemble.footprint import DoesNotFit, chunk_shapes, ran_out_of_memory, shared_programs
 from ensemble.layout import layout_of
-from ensemble.memory import Machine, accelerator_memory, plan_memory
-from ensemble.network import MLP
+from ensemble.memory import local_machine, plan_memory
 from ensemble.order import host_order, member_keys, order_keys, source_of_orders
-from ensemble.sharding import by_member, compile_programs, key_sharding, member_mesh, order_sharding, replicated
+from ensemble.sharding import by_member, key_sharding, member_mesh, order_sharding, replicated
 from ensemble.step import Images, MemberState, Observe, Record
 
 
@@ -53,12 +53,17 @@ class Moment(NamedTuple):
     """Fetches everything from the devices; call it only to save."""
 
 
+OnEpoch = Callable[[Moment], None]
 Initial = Callable[[Int[np.ndarray, " member"]], dict[str, Float32[np.ndarray, "member out inputs"]]]
 
 
 def drawn(members: np.ndarray) -> dict[str, np.ndarray]:
     """No kernel is given: all are drawn by the law of the configuration."""
     return {}
+
+
+def unobserved(moment: Moment) -> None:
+    """Neither report nor save."""
 
 
 def nothing(weights: tuple[Array, ...]) -> tuple[()]:
@@ -74,46 +79,74 @@ def train(
     members: Int[np.ndarray, " member"] | None = None,
     devices: int | None = None,
     resume: Snapshot | None = None,
-    on_epoch: Callable[[Moment], None] | None = None,
+    on_epoch: OnEpoch = unobserved,
     initial: Initial = drawn,
+    say: Callable[[str], None] = print,
 ) -> TrainResult:
     """Train an ensemble and record every member before training and after every epoch.
+
+    Where memory runs out all the same, the chunk is halved, and begins anew; what is recorded of those before it stays.
 
     Args:
         config: the settings.
         data: the images; they stay on the device as bytes.
         observe: what to record besides losses and accuracy, a function of one member's weights (tuple of [out, in]),
-            compiled into the training program.
+            hashable, compiled into the training program.
         members: numbers of the members to train (default: 0..config.members-1); each is the same in any company.
         devices: how many local devices to spread the members over (default: all).
         resume: go on from this snapshot of the same training.
         on_epoch: called after every epoch of every chunk, to report or to save; it may raise to stop.
         initial: initial kernels by name ("kernel1", ...) as [member, out, in] for the given numbers of members, in
             place of those drawn by the law of the configuration; it must not depend on the company of a member.
+        say: told when the chunk was halved.
 
     Raises:
         ValueError: the training set is smaller than one batch.
+        DoesNotFit: not one member fits into the memory of a device, or not the chunk that was asked for.
         SnapshotError: `resume` is not of this training.
     """
-    if config.batch_size > len(data.train_images):
-        raise ValueError(f"batch_size is {config.batch_size}; it must be at most the {len(data.train_images)} images")
+    refuse_large_batch(config, data)
     numbers = np.arange(config.members) if members is None else members
     trainer = Trainer(config, data, observe, devices, initial, len(numbers))
     record = trainer.allocate(resume)
-    # Where the chunk size has changed (another number of devices), the chunk in training starts anew.
-    fits = resume is not None and len(jax.tree.leaves(resume.state)[0]) == trainer.chunk
-    state, epoch = (resume.state, resume.epoch) if resume and fits else (None, 0)
-    for start in range(resume.start if resume else 0, len(numbers), trainer.chunk):
+    start, saved = (resume.start, trainer.usable(resume)) if resume else (0, None)
+    while start < len(numbers):
         chunk = numbers[start : start + trainer.chunk]
-        rows = jax.tree.map(lambda whole, at=slice(start, start + trainer.chunk): whole[at], record)
-        for finished, fetch in trainer.run(chunk, rows, state, epoch):
-            if on_epoch is not None:
-                done = start * config.epochs + len(chunk) * finished
-                kept = jax.tree.map(lambda whole, end=start + trainer.chunk: whole[:end], record)
-                snapshot = _Deferred(start, finished, fetch, kept)
-                on_epoch(Moment(done, len(numbers) * config.epochs, snapshot))
-        state, epoch = None, 0
+        try:
+            _train_chunk(trainer, chunk, record, start, saved, on_epoch)
+        except jax.errors.JaxRuntimeError as error:
+            if not ran_out_of_memory(error):
+                raise
+            say(f"{trainer.halve()}, going on from member {chunk[0]}")
+        else:
+            start += len(chunk)
+        saved = None
     return TrainResult(numbers, record)
+
+
+def refuse_large_batch(config: TrainConfig, data: Dataset) -> None:
+    """Refuse to train where one batch would need more images than there are.
+
+    Raises:
+        ValueError: says so.
+    """
+    count = len(data.train_images)
+    if config.batch_size > count:
+        raise ValueError(
+            f"batch_size is {config.batch_size}, but {data.name} has {count} training images: give at most {count} "
+            "(a last incomplete batch of an epoch is dropped)"
+        )
+
+
+def _train_chunk(
+    trainer: "Trainer", chunk: np.ndarray, record: Record, start: int, saved: Snapshot | None, on_epoch: OnEpoch
+) -> None:
+    """Train one chunk; its state leaves the devices with this function, so that the next chunk has all their memory."""
+    epochs, stop = trainer.config.epochs, start + trainer.chunk
+    rows, kept = (jax.tree.map(lambda whole, at=at: whole[at], record) for at in (slice(start, stop), slice(stop)))
+    for finished, fetch in trainer.run(chunk, rows, *(saved.state, saved.epoch) if saved else (None, 0)):
+        done = start * epochs + len(chunk) * finished
+        on_epoch(Moment(done, trainer.members * epochs, _Deferred(start, finished, fetch, kept)))
 
 
 class _Deferred(NamedTuple):
@@ -140,25 +173,56 @@ class Trainer:
         initial: Initial = drawn,
         count: int | None = None,
     ) -> None:
-        self.config, self.initial = config, initial
+        self.config, self.data, self.initial = config, data, initial
         self.members = config.members if count is None else count
         self.mesh = member_mesh(devices)
-        device = self.mesh.devices.flat[0]
-        machine = Machine(device.platform, self.mesh.devices.size, device_limit=accelerator_memory())
-        self.chunk = plan_memory(config, data, observe, machine, self.members).chunk
-        network = MLP((*config.hidden, data.classes), config.init, config.biases)
-        self.orders = source_of_orders(config.orders, device.platform)
-        layout, pixels = layout_of(device.platform), data.train_images.shape[1]
-        self.images = Images(*jax.device_put(layout.splits(data), replicated(self.mesh)))
-        self.programs = compile_programs(config, network, pixels, observe, self.mesh)
-        some = np.arange(self.chunk)
-        keys = jax.eval_shape(lambda: member_keys(config.seed, some))
-        self.shapes = jax.eval_shape(self.programs.start, keys, initial(some), self.images)
+        platform = self.mesh.devices.flat[0].platform
+        self.orders, layout = source_of_orders(config.orders, platform), layout_of(platform)
+        machine, self._given = local_machine(self.mesh.devices.size), initial(np.arange(1))
+        self.programs = shared_programs(config, data.classes, data.train_images.shape[1], observe, self.mesh)
+        plan = plan_memory(config, data, observe, machine, self.members, self._given)
+        try:
+            self.images = Images(*jax.device_put(layout.splits(data), replicated(self.mesh)))
+        except jax.errors.JaxRuntimeError as error:
+            if not ran_out_of_memory(error):
+                raise
+            raise DoesNotFit(f"the images do not fit {machine.on_device}: free it of other programs") from error
+        self._resize(plan.chunk)
+
+    def _resize(self, chunk: int) -> None:
+        """Train so many members at once from now on."""
+        self.chunk = chunk
+        self.shapes = chunk_shapes(self.programs, self.config, self.data, self._given, self.mesh, chunk)
+
+    def halve(self) -> str:
+        """Train half as many members at once from now on; returns what to tell.
+
+        Raises:
+            DoesNotFit: it is one on every device already.
+        """
+        devices, before = self.mesh.devices.size, self.chunk
+        if before == devices:
+            raise DoesNotFit(
+                f"memory ran out with one member on every device ({self.mesh.devices.flat[0].device_kind}): free it of "
+                "other programs, take a narrower network or a smaller batch, or record less"
+            )
+        self._resize(devices * (before // devices // 2))
+        return f"memory ran out with {before} members at once: {self.chunk} from now on"
+
+    def usable(self, resume: Snapshot) -> Snapshot | None:
+        """The snapshot, if its chunk can go on; else the chunk starts anew, as on another number of devices.
+
+        One smaller than planned was halved, or planned where less fits: its size is taken over.
+        """
+        size = len(jax.tree.leaves(resume.state)[0])
+        if size < self.chunk and size % self.mesh.devices.size == 0:
+            self._resize(size)
+        return resume if size == self.chunk else None
 
     def allocate(self, resume: Snapshot | None) -> Record:
         """Host arrays [member, epoch, ...] for all recordings, filled as far as the snapshot goes."""
         lead = (self.members, self.config.epochs + 1)
-        record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), self.shapes[1])
+        record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), self.shapes.record)
         if resume is not None:
             self._refuse_foreign(resume, record)
             for whole, kept in zip(jax.tree.leaves(record), jax.tree.leaves(resume.record), strict=True):
@@ -173,7 +237,7 @@ class Trainer:
 
         lengths = {len(leaf) for leaf in jax.tree.leaves(resume.record)}
         fits = 0 <= resume.start < max(lengths) <= self.members and 0 <= resume.epoch <= self.config.epochs
-        if not fits or kinds((resume.state, resume.record)) != kinds((self.shapes[0], record)):
+        if not fits or kinds((resume.state, resume.record)) != kinds((self.shapes.state, record)):
             raise SnapshotError(
                 "the snapshot to resume from is of another training, or of another version of the program: "
                 "go on with that version, or delete the checkpoints to train from the beginning"
@@ -218,7 +282,7 @@ class Trainer:
 
     def _put_back(self, saved: PyTree) -> MemberState:
         leaves = jax.device_put(jax.tree.leaves(saved), by_member(self.mesh))
-        return jax.tree.unflatten(jax.tree.structure(self.shapes[0]), leaves)
+        return jax.tree.unflatten(jax.tree.structure(self.shapes.state), leaves)
 
     def _order(self, keys: Array, epoch: int) -> Int32[Array, "steps keys batch"] | None:
         if epoch >= self.config.epochs:

@@ -36,6 +36,7 @@ def build_parser() -> Parser:
 
     quickstart = _add(commands, "quickstart", "the whole chain on the embedded sample, about a minute, no network")
     quickstart.add_argument("--out", metavar="DIR", help="run folder (default: runs/quickstart)")
+    _add_devices(quickstart)
 
     run = _add(
         commands,
@@ -129,7 +130,7 @@ def _add_overrides(command: Parser) -> None:
     add("--init", metavar="LAW", help="initial weights: gaussian, uniform, he, glorot or orthogonal")
     add("--weight-decay", type=float, metavar="X", help="coupled L2 penalty")
     add("--learning-rate", type=float, metavar="X", help="step size of Adam")
-    add("--batch-size", type=int, metavar="N", help="images a step")
+    add("--batch-size", type=int, metavar="N", help="images a step; a last incomplete batch is dropped")
     add("--order", metavar="ORDER", help="batch order: independent (a shuffle each) or shared (one for all, faster)")
     add(
         "--orders",
@@ -155,6 +156,13 @@ def _add_session(command: Parser) -> None:
     add = command.add_argument
     add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
     add("--save-share", type=_share, default=0.02, metavar="X", help="share of the time for checkpoints (0.02)")
+    _add_devices(command)
+
+
+def _add_devices(command: Parser) -> None:
+    add = command.add_argument
+    add("--devices", type=int, metavar="N", help="devices, on a CPU cores, to train on (default: all)")
+    add("--deterministic", action="store_true", help="the same bytes every time on a GPU too, at some cost of speed")
 
 
 def _add_company(run: Parser) -> None:
@@ -209,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _command(options: argparse.Namespace) -> int:
     from experiments.runtime import configure  # imported here: jax takes a while, and help does not need it
 
-    configure()
+    configure(getattr(options, "deterministic", False))
     from experiments import commands, health
 
     health.warn_of_idle_accelerators()

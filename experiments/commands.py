@@ -23,7 +23,7 @@ from experiments.training import Session
 
 def quickstart(options: Namespace) -> int:
     """The whole chain on the embedded sample."""
-    return _tell(stages.run, PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), Session())
+    return _tell(stages.run, PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), _session(options))
 
 
 def run(options: Namespace) -> int:
@@ -32,11 +32,16 @@ def run(options: Namespace) -> int:
         raise UserError(f"no preset is called {options.preset!r}; choose one of {', '.join(PRESETS)}")
     config = override(PRESETS[options.preset].config, options)
     members = _members(config, options.member_range)
-    session, path = Session(options.data_dir, options.save_share), Path(options.out or f"runs/{options.preset}")
+    session, path = _session(options), Path(options.out or f"runs/{options.preset}")
     cluster = _cluster(options)
     if cluster is not None:
         return _tell(distributed.run, config, path, session, cluster)
     return _tell(stages.run, config, path, session, members, options.as_published)
+
+
+def _session(options: Namespace) -> Session:
+    """How it is carried out; an option that a command does not have keeps its default."""
+    return Session(**{name: given for name, given in vars(options).items() if name in Session._fields})
 
 
 def override(config: RunConfig, options: Namespace) -> RunConfig:
@@ -101,7 +106,7 @@ def sweep(options: Namespace) -> int:
         raise UserError(f"--widths are {' '.join(map(str, widths))}: give at least two different ones, all positive")
     configs = {width: override(width_run(width), options) for width in widths}
     out = Path(options.out or f"runs/widths-{configs[widths[0]].train.init}")
-    return _tell(sweep_widths, configs, out, Session(options.data_dir, options.save_share))
+    return _tell(sweep_widths, configs, out, _session(options))
 
 
 def merge(options: Namespace) -> int:

@@ -89,7 +89,7 @@ def train_parts(
     """
     request = {"config": settings(config), "identity": folder.config, "session": session}
     crew = _Crew(request, config.train.epochs, parts, report)
-    with collected_signals(crew.stop) as received, ThreadPoolExecutor(len(cores())) as pool:
+    with collected_signals(crew.stop) as received, ThreadPoolExecutor(session.devices or len(cores())) as pool:
         list(pool.map(crew.train, [part for part in parts if not part.finished]))
     if crew.failure:
         raise UserError(crew.failure)

@@ -22,6 +22,8 @@ class Progress:
     def update(self, done: int, total: int) -> None:
         """Show the state if it is time to, and always at the end."""
         now = time.monotonic()
+        if self._recent and done < self._recent[-1][1]:  # a chunk has begun anew: what it had done is no rate
+            self._recent.clear()
         self._recent.append((now, done))
         while now - self._recent[0][0] > WINDOW:
             self._recent.popleft()

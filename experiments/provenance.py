@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from experiments.compiler import verdict
+from experiments.machine import is_deterministic
 from experiments.stopwatch import Timing
 
 PACKAGES = (
@@ -50,6 +51,7 @@ def provenance(*, seed: int, timing: Timing, network_epochs: int, data: str) -> 
         "platform": platform.platform(),
         "backend": jax.default_backend(),
         "devices": [device.device_kind for device in jax.devices()],
+        "deterministic": is_deterministic(),
         "cpus": os.cpu_count(),
         "environment": {name: os.environ[name] for name in sorted(os.environ) if name.startswith(("XLA_", "JAX_"))},
         "compiler_check": verdict().to_json(),

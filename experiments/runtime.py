@@ -3,15 +3,21 @@
 import os
 from pathlib import Path
 
+DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_autotune_level=0")
+"""Flags for equal bytes on a GPU: no kernel whose sums change their order, and none chosen by timing it."""
 
-def configure() -> None:
+
+def configure(deterministic: bool = False) -> None:
     """Set JAX up for training: wide vectors on CPUs, and a cache of compiled programs across runs.
 
     Call it before JAX is first used. What the user has set is left alone.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_prefer_vector_width" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_prefer_vector_width=512".strip()
+        flags = f"{flags} --xla_cpu_prefer_vector_width=512"
+    if deterministic:  # at the end, where they overrule others
+        flags = " ".join([flags, *DETERMINISTIC])
+    os.environ["XLA_FLAGS"] = flags.strip()
     import jax  # reads XLA_FLAGS when it is first used
 
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import xarray as xr
 
 from analysis import plots
@@ -14,8 +15,9 @@ from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
 from analysis.rectangular.figure import draw_matrices
 from ensemble import Dataset, load
-from ensemble.memory import Machine, MemoryPlan, accelerator_memory, free_memory, plan_memory
+from ensemble.memory import MemoryPlan, plan_memory
 from ensemble.order import source_of_orders
+from ensemble.train import refuse_large_batch
 from experiments.beside import beside, shared
 from experiments.errors import UserError, reason
 from experiments.every_matrix import analyse, write_matrices
@@ -23,8 +25,9 @@ from experiments.figures import picture
 from experiments.freshness import fresh, keep
 from experiments.inspection import write_inspection
 from experiments.laws import initial_laws
+from experiments.machine import this_machine
 from experiments.merging import MEMBERS
-from experiments.models import check_start
+from experiments.models import check_start, sampled_start
 from experiments.observer import Observer, square_layers
 from experiments.outputs import REPORT, write_outputs
 from experiments.parts import PARTS, plan_parts, train_parts
@@ -33,7 +36,6 @@ from experiments.progress import Progress, Steps
 from experiments.provenance import provenance
 from experiments.recording import from_dataset, kept_matrices
 from experiments.run_folder import CONFIG, RunFolder
-from experiments.runtime import cores
 from experiments.stopwatch import SESSIONS, Stopwatch
 from experiments.training import CHECKPOINTS, Session, train_members
 
@@ -64,7 +66,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         identity[MEMBERS] = [members.start, members.stop]
     trained = members or range(config.train.members)
     if not path.exists():
-        plan_here(config, data, len(trained))  # what does not fit is refused before it leaves a folder
+        plan_here(config, data, len(trained), session)  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
         train_if_need_be(folder, config, data, session, trained)
         if fresh(folder, published):
@@ -104,7 +106,7 @@ def train_if_need_be(folder: RunFolder, config: RunConfig, data: Dataset, sessio
 def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
     progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
-    plan = plan_here(config, data, len(members))
+    plan = plan_here(config, data, len(members), session)
     print(plan, flush=True)
     parts = plan_parts(folder.path, members, plan.machine.processes, plan.chunk)
 
@@ -129,20 +131,17 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
     folder.write_results(results)
 
 
-def plan_here(config: RunConfig, data: Dataset, members: int) -> MemoryPlan:
-    """What training so many members takes here: on an accelerator in one process, on a CPU in one for each core.
+def plan_here(config: RunConfig, data: Dataset, members: int, session: Session) -> MemoryPlan:
+    """What training so many members takes here.
 
     Raises:
-        UserError: it does not fit.
+        UserError: it does not fit, or is not possible on these data or on this machine.
     """
     observe = Observer(config, tuple(square_layers(config.train, data.classes).values()))
-    device, free = jax.local_devices()[0], free_memory()
-    if device.platform == "cpu":
-        machine = Machine("cpu", processes=min(len(cores()), members), host_limit=free)
-    else:
-        machine = Machine(device.platform, jax.local_device_count(), 1, accelerator_memory(), free)
+    given = sampled_start(config, data.classes)(np.arange(1))
     try:
-        return plan_memory(config.train, data, observe, machine, members)
+        refuse_large_batch(config.train, data)
+        return plan_memory(config.train, data, observe, this_machine(session, members), members, given)
     except ValueError as error:
         raise UserError(str(error)) from error
 

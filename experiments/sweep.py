@@ -51,7 +51,7 @@ def _refuse_unusable(
         square_layers(config.train, data.classes)
         expected[folders[width]] = stages.identify(config, data)
         if not finished(folders[width]):
-            stages.plan_here(config, data, config.train.members)
+            stages.plan_here(config, data, config.train.members, session)
     for path, identity in expected.items():
         if path.exists():
             RunFolder.open(path, identity).close()

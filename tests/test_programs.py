@@ -37,7 +37,7 @@ def order_shape(trainer: Trainer) -> jax.ShapeDtypeStruct:
 
 
 def lowered_epoch(trainer: Trainer):
-    return trainer.programs.epoch.lower(trainer.shapes[0], order_shape(trainer), trainer.images)  # pyright: ignore[reportFunctionMemberAccess]
+    return trainer.programs.epoch.lower(trainer.shapes.state, order_shape(trainer), trainer.images)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @pytest.fixture(scope="module", params=["independent", "shared"])
@@ -51,7 +51,7 @@ def trainer(request) -> Trainer:
 def test_an_epoch_on_an_accelerator_is_one_loop_that_never_leaves_the_device(order, platform):
     trainer = Trainer(replace(TINY, order=order), DATA, nothing, devices=1)
     epoch = jax.jit(partial(train_epoch, MLP((4, 4, 4)), trainer.config, layout_of(platform)))
-    traced = epoch.trace(trainer.shapes[0], order_shape(trainer), trainer.images)
+    traced = epoch.trace(trainer.shapes.state, order_shape(trainer), trainer.images)
     program = traced.lower(lowering_platforms=(platform,)).as_text()
     assert program.count("stablehlo.while") == 1
     assert [word for word in LEAVING if word in program] == []
@@ -70,7 +70,7 @@ def test_every_product_states_the_highest_precision(trainer):
 
 
 def test_the_state_is_updated_in_place(trainer):
-    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(trainer.shapes[0]))
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(trainer.shapes.state))
     memory = lowered_epoch(trainer).compile().memory_analysis()
     assert memory.alias_size_in_bytes == state / trainer.mesh.devices.size
 

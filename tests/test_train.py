@@ -166,7 +166,7 @@ def test_biases_take_part():
 
 
 def test_a_batch_larger_than_the_training_set_is_refused():
-    with pytest.raises(ValueError, match="batch_size is 100"):
+    with pytest.raises(ValueError, match="batch_size is 100, but tiny has 60 training images: give at most 60"):
         train(replace(TINY, batch_size=100), DATA)
 
 
