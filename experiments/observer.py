@@ -1,6 +1,6 @@
 """What is recorded of one member in the compiled training program."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ class Observer:
     shape: the same for the five-parameter model and its bipartite graphs.
     """
 
-    config: RunConfig
+    config: RunConfig = field(hash=False)  # the models that a run starts from are a dictionary
     layers: tuple[int, ...]
 
     def __call__(self, weights: tuple[Float[Array, "_ _"], ...]) -> dict[str, Any]:
