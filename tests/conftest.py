@@ -7,9 +7,8 @@ os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.envir
 from pathlib import Path
 
 # Programs compiled by one test, or by a process it starts, are reused by the others; so is the verdict on the compiler.
-CACHE = Path(__file__).resolve().parents[1] / ".pytest_cache"
-os.environ["XDG_CACHE_HOME"] = str(CACHE)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE / "xla")
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["XDG_CACHE_HOME"] + "/xla"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 import jax
