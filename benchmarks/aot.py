@@ -136,6 +136,7 @@ def _environment(target: str) -> dict[str, str]:
     assert library is not None
     assert library.submodule_search_locations is not None
     return kept | {
+        "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # no device is there to be kept from others
         "TPU_SKIP_MDS_QUERY": "1",
         "TPU_ACCELERATOR_TYPE": "v5litepod-4",
         "TPU_WORKER_HOSTNAMES": "localhost",
