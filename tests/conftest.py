@@ -2,6 +2,10 @@
 
 import os
 
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    # A worker and all it starts keep to two cores, on every machine: a run starts a process on each core it may use.
+    cores, first = sorted(os.sched_getaffinity(0)), int(worker.removeprefix("gw"))
+    os.sched_setaffinity(0, {cores[k % len(cores)] for k in (first, first + 1)})
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.environ.get("XLA_FLAGS", "")
 
 from pathlib import Path

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from experiments.__main__ import main
 from experiments.comparing import named_runs
 
 TINY = ["--dataset", "sample", "--members", "4", "--epochs", "1", "--batch-size", "500"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unread():
+    """Reports of single runs are empty: they take most of a small run's time and are tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.stages.report", lambda folder, *_: folder.write_text("report.html", ""))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +95,9 @@ def test_runs_of_one_seed_are_compared_in_pairs(swept, other, capsys, tmp_path):
     assert (first["first"], first["second"], first["paired"], first["members"]) == ("width-10", "other", True, [4, 4])
     entries = {(entry["epoch"], entry["layer"]) for entry in told["between"]}
     assert entries == {(epoch, layer) for epoch in (0, 1) for layer in ("L1", "L2")}
-    fits = [
-        {(e["epoch"], e["layer"]): e for e in json.loads((p / "fit.json").read_text())}
-        for p in (swept / "width-10", other)
-    ]
+    runs = [xr.load_dataset(path / "results.nc")["invariants"].mean("member") for path in (swept / "width-10", other)]
     for entry in told["between"]:
-        one, two = (fit[entry["epoch"], entry["layer"]]["invariants"]["I3"]["mean"] for fit in fits)
+        one, two = (run.sel(epoch=entry["epoch"], layer=entry["layer"], invariant="I3").item() for run in runs)
         assert entry["invariants"]["I3"]["difference"] == pytest.approx(two - one, rel=1e-9)
     assert "train.init" in (out / "report.html").read_text()
     assert {"distances.png", "training.pdf", "deviations.pdf"} <= {path.name for path in (out / "figures").iterdir()}

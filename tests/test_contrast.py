@@ -43,6 +43,7 @@ def test_equal_ensembles_are_at_no_distance(paired):
     assert (same.w2_se == 0) == paired
 
 
+@pytest.mark.slow
 def test_ensembles_of_one_law_are_told_apart_as_rarely_as_promised():
     p = [compared(drawn(2 * k, members=20), drawn(2 * k + 1, members=15)).w2_p for k in range(200)]
     assert stats.kstest(p, "uniform").pvalue > 0.01
@@ -95,6 +96,7 @@ def test_pairs_share_their_noise_and_so_show_smaller_differences():
     assert np.all(paired.invariants.se < 0.5 * apart.invariants.se)
 
 
+@pytest.mark.slow
 def test_pairs_of_one_law_are_told_apart_as_rarely_as_promised():
     p = []
     for k in range(200):

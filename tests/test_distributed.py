@@ -62,12 +62,14 @@ def assert_same_as_in_one(folder: Path, size: list[str], other: Path) -> None:
     assert not (folder / "parts").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_bytes_of_one(tmp_path):
     printed = both(tmp_path / "two", SIZE)
     assert "is trained; process 0 puts it together" in printed[1]
     assert_same_as_in_one(tmp_path / "two", SIZE, tmp_path / "one")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_if_one_is_killed_the_other_saves_and_stops_soon_and_both_resume(tmp_path, victim):
     port, folder = free_port(), tmp_path / "run"

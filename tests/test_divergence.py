@@ -10,7 +10,7 @@ from experiments.__main__ import main
 from tests.tiny import TINY, tiny_data
 
 DATA = tiny_data()
-RUN = ["run", "quickstart", "--members", "6", "--epochs", "2", "--hidden", "4", "4", "--batch-size", "400"]
+RUN = ["run", "quickstart", "--members", "1", "--epochs", "1", "--hidden", "4", "4", "--batch-size", "400"]
 
 
 def weights(matrices):

@@ -66,12 +66,12 @@ def test_every_entry_of_fit_json_is_the_fit_of_those_matrices(folder):
     np.testing.assert_allclose([entry["theory"][name]["value"] for name in NAMES[13:]], theory, rtol=1e-9)
 
 
-def test_the_same_command_again_finds_everything_done(folder):
+def test_the_same_command_again_finds_everything_done(folder, capsys):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.name != ".lock"}
-    done = pigmm(*RUN, "--out", folder)
-    assert done.returncode == 0
-    assert done.stdout.strip() == f"{folder}/report.html"
-    assert "finished and reported already" in done.stderr
+    assert main([*RUN, "--out", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() == f"{folder}/report.html"
+    assert "finished and reported already" in told.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -91,9 +91,8 @@ def test_report_redraws_the_same_bytes_without_training(folder):
     ]
 
 
-def test_another_configuration_in_the_same_folder_is_refused(folder):
-    done = pigmm(*RUN, "--seed", 3, "--out", folder)
-    assert_refused(done, "seed")
+def test_another_configuration_in_the_same_folder_is_refused(folder, capsys):
+    assert_refused(capsys, [*RUN, "--seed", "3", "--out", str(folder)], "seed")
 
 
 @pytest.mark.parametrize(
@@ -115,30 +114,32 @@ def test_another_configuration_in_the_same_folder_is_refused(folder):
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, hint, tmp_path, capsys):
     out = tmp_path / "out"
     extra = ["--out", str(out)] if arguments[:1] == ["run"] else []
+    assert_refused(capsys, [*arguments, *extra], hint)
+    assert not out.exists()
+
+
+def test_a_law_or_a_source_of_orders_that_does_not_exist_is_refused(capsys):
+    done = pigmm("run", "paper-gaussian", "--init", "zero")
+    assert done.returncode == 2
+    assert_one_line(done.stderr, "orthogonal")
+    refused = ["run", "paper-gaussian", "--orders", "gpu"]
+    assert_refused(capsys, refused, "orders is 'gpu'; it must be one of auto, host")
+
+
+def test_an_occupied_or_impossible_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("something else")
+    assert_refused(capsys, [*RUN, "--out", str(tmp_path)], "not a run folder")
+    assert_refused(capsys, [*RUN, "--out", str(tmp_path / "file" / "below")], "--out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def assert_refused(capsys, arguments: list[str], hint: str) -> None:
     try:
-        code = main([*arguments, *extra])
+        code = main(arguments)
     except SystemExit as stop:
         code = stop.code
     assert code == 2
     assert_one_line(capsys.readouterr().err, hint)
-    assert not out.exists()
-
-
-def test_a_law_that_does_not_exist_is_refused():
-    assert_refused(pigmm("run", "paper-gaussian", "--init", "zero"), "orthogonal")
-    assert_refused(pigmm("run", "paper-gaussian", "--orders", "gpu"), "orders is 'gpu'; it must be one of auto, host")
-
-
-def test_an_occupied_or_impossible_folder_is_refused(tmp_path):
-    (tmp_path / "file").write_text("something else")
-    assert_refused(pigmm(*RUN, "--out", tmp_path), "not a run folder")
-    assert_refused(pigmm(*RUN, "--out", tmp_path / "file" / "below"), "--out")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
-
-
-def assert_refused(done: subprocess.CompletedProcess[str], hint: str) -> None:
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert_one_line(done.stderr, hint)
 
 
 def assert_one_line(message: str, hint: str) -> None:

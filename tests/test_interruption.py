@@ -71,7 +71,10 @@ def undisturbed(tmp_path_factory) -> bytes:
     return (folder / "results.nc").read_bytes()
 
 
-@pytest.mark.parametrize(("target", "seed"), [("all", 0), ("main", 1), ("worker", 2)])
+@pytest.mark.parametrize(
+    ("target", "seed"),
+    [pytest.param("all", 0, marks=pytest.mark.slow), pytest.param("main", 1, marks=pytest.mark.slow), ("worker", 2)],
+)
 def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, target, seed):
     with running(tmp_path / "run", CHECKPOINT) as process:
         time.sleep(random.Random(seed).uniform(0, 0.5))

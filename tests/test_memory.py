@@ -42,7 +42,7 @@ def gpu(gigabytes: float, devices: int = 1) -> Machine:
     return Machine("cuda", devices, device_limit=int(gigabytes * GB))
 
 
-@pytest.mark.parametrize("order", ["independent", "shared"])
+@pytest.mark.parametrize("order", ["independent", pytest.param("shared", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("hidden", "members"), [((10, 10, 10), 100), ((160, 160), 8)])
 def test_a_device_needs_what_the_compiled_program_takes(order, hidden, members):
     config = TrainConfig(members=members, hidden=hidden, order=order, chunk=members)
