@@ -71,10 +71,8 @@ def undisturbed(tmp_path_factory) -> bytes:
     return (folder / "results.nc").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("target", "seed"),
-    [pytest.param("all", 0, marks=pytest.mark.slow), pytest.param("main", 1, marks=pytest.mark.slow), ("worker", 2)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "seed"), [("all", 0), ("main", 1), ("worker", 2)])
 def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, target, seed):
     with running(tmp_path / "run", CHECKPOINT) as process:
         time.sleep(random.Random(seed).uniform(0, 0.5))
@@ -87,7 +85,9 @@ def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, target, s
     assert (tmp_path / "run" / "results.nc").read_bytes() == undisturbed
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
 def test_a_signal_saves_says_how_to_resume_and_tells_by_the_exit_code(undisturbed, tmp_path, number, code):
     with running(tmp_path / "run", "parts/*/checkpoints") as process:
         process.send_signal(number)
@@ -162,6 +162,7 @@ def test_a_file_that_may_not_grow_stops_the_run_in_one_line_and_it_resumes(undis
     assert (tmp_path / "run" / "results.nc").read_bytes() == undisturbed
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_in_one_line_and_it_resumes(undisturbed, small_disk):
     assert_stopped_for_want_of_room(small_disk / "run", "No space left on device")
     subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)

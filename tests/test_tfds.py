@@ -142,6 +142,7 @@ def prepared(mirror: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prelude", ["", WITHOUT_TENSORFLOW], ids=["not imported", "not installed"])
 def test_prepared_mnist_is_read_without_tensorflow(
     prepared: Path, repeated_sample: Dataset, tmp_path: Path, prelude: str
@@ -156,6 +157,7 @@ def test_prepared_mnist_is_read_without_tensorflow(
             np.testing.assert_array_equal(sorted_images(images, labels), sorted_images(*expected))
 
 
+@pytest.mark.slow
 def test_damaged_prepared_data_is_refused(prepared: Path, tmp_path: Path):
     (records,) = (prepared / "mnist" / "3.0.1").glob("mnist-train.array_record*")
     whole = records.read_bytes()
@@ -181,6 +183,7 @@ def test_refusals_without_tensorflow(tmp_path: Path):
         assert "\n" not in messages[name]
 
 
+@pytest.mark.slow
 def test_a_failing_download_is_said_in_one_line(mirror: str, tmp_path: Path):
     needs_tensorflow()
     script = FROM_MIRROR.format(mirror + "absent/") + REFUSE
