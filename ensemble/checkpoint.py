@@ -1,15 +1,10 @@
 """Checkpoints of a training: written in the background, whole or not at all, every array's digest checked."""
 
-import functools
 import hashlib
 import json
-import logging
 import math
 import os
 import re
-import shutil
-import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +13,9 @@ from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
+from ensemble.file_store import FileStore
+from ensemble.orbax_store import OrbaxStore
 from ensemble.train import Snapshot, SnapshotError
 
 KEPT = 2  # the newest and the one before it, which is used if the newest is damaged
@@ -43,20 +39,9 @@ class Checkpoints:
         self.folder, self.warnings = folder, list[str]()
         self._run, self._share = json.loads(json.dumps(run)), share
         self._started, self._due = 0.0, time.monotonic() + FIRST_COST / share
-        _silence()
-        for unfinished in folder.glob("*.orbax-checkpoint-tmp"):
-            shutil.rmtree(unfinished, ignore_errors=True)
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=KEPT,
-            async_options=ocp.AsyncOptions(post_finalization_callback=self._saved),
-        )
-        # Not compressed: what a file claims to hold can then be checked against its size before it is read.
-        handlers = {
-            "arrays": ocp.PyTreeCheckpointHandler(use_compression=False),
-            "manifest": ocp.JsonCheckpointHandler(),
-        }
+        store = OrbaxStore if jax.process_count() == 1 else FileStore
         try:
-            self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+            self._store = store(folder, KEPT, self._saved)
         except Exception as error:
             raise self._unwritten(error) from error
 
@@ -66,7 +51,7 @@ class Checkpoints:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         # That the last save failed matters no more: training is complete, or a graver error is on its way.
         with suppress(Exception):
-            self._manager.close()
+            self._store.close()
 
     def due(self) -> bool:
         """Whether it is time to save: saving, in the background too, takes at most its share of the time.
@@ -74,7 +59,7 @@ class Checkpoints:
         Raises:
             SnapshotError: the last save failed.
         """
-        if math.isinf(self._due) and not self._manager.is_saving_in_progress():
+        if math.isinf(self._due) and not self._store.saving():
             self.wait()  # it has ended without a call of `_saved`
         return time.monotonic() >= self._due
 
@@ -90,9 +75,9 @@ class Checkpoints:
             for part, content in snapshot._asdict().items()
         }
         manifest = {"run": self._run, "digests": jax.tree.map(_digest, arrays)}
-        content = ocp.args.Composite(arrays=ocp.args.PyTreeSave(arrays), manifest=ocp.args.JsonSave(manifest))
         try:
-            self._manager.save((self._manager.latest_step() or 0) + 1, args=content, force=True)
+            self._store.wait()
+            self._store.save(max(self._store.steps(), default=0) + 1, arrays, manifest)
         except Exception as error:
             raise self._unwritten(error) from error
 
@@ -103,7 +88,7 @@ class Checkpoints:
             SnapshotError: it could not be written.
         """
         try:
-            self._manager.wait_until_finished()
+            self._store.wait()
         except Exception as error:
             raise self._unwritten(error) from error
 
@@ -114,15 +99,15 @@ class Checkpoints:
             SnapshotError: there are checkpoints, but none is good.
         """
         damaged = []
-        for step in sorted(self._manager.all_steps(), reverse=True):
+        for step in reversed(self._store.steps()):
             try:
                 snapshot = self._restore(step)
-            except Exception as error:  # damage surfaces as one of many errors of orbax and tensorstore
+            except Exception as error:  # damage surfaces as one of many errors
                 self.warnings.append(f"checkpoint {step} in {self.folder} is not used: {_reason(error)}")
                 damaged.append(step)
             else:
                 for bad in damaged:  # or it would count among those kept, and push out the good one
-                    self._manager.delete(bad)
+                    self._store.delete(bad)
                 return snapshot
         if damaged:
             raise SnapshotError(
@@ -132,14 +117,10 @@ class Checkpoints:
         return None
 
     def _restore(self, step: int) -> Snapshot:
-        manifest = self._manager.restore(step, args=ocp.args.Composite(manifest=ocp.args.JsonRestore()))["manifest"]
+        manifest = self._store.read_manifest(step)
         if manifest["run"] != self._run:
             raise ValueError("it belongs to another configuration")
-        stored = sum(path.stat().st_size for path in (self.folder / str(step)).rglob("*") if path.is_file())
-        claimed = jax.tree.leaves(self._manager.item_metadata(step)["arrays"].tree)
-        if sum(math.prod(array.shape) * array.dtype.itemsize for array in claimed) > stored:
-            raise ValueError("it claims to hold more than its files do")
-        arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.PyTreeRestore()))["arrays"]
+        arrays = self._store.read_arrays(step)
         if jax.tree.map(_digest, arrays) != manifest["digests"]:
             raise ValueError("its content does not match its digests")
         leaves = {part: [arrays[part][str(i)] for i in range(len(arrays[part]))] for part in Snapshot._fields}
@@ -167,24 +148,3 @@ def _reason(error: Exception) -> str:
     told = re.search(r"os_error_code='(\d+)'", str(error))
     number = int(told[1]) if told else error.errno if isinstance(error, OSError) else None
     return os.strerror(number) if number else next(iter(str(error).splitlines()), repr(error))[:200]
-
-
-@functools.cache
-def _silence() -> None:
-    """Keep orbax from printing traces of what fails: it is raised, and told in one line, where it is asked for.
-
-    For good, because its threads may outlive the checkpoints; nothing else is silenced.
-    """
-    of_thread, of_callback = threading.excepthook, sys.unraisablehook
-
-    def in_thread(failure: threading.ExceptHookArgs) -> None:
-        if not type(failure.thread).__module__.startswith("orbax."):
-            of_thread(failure)
-
-    def in_callback(failure: Any) -> None:
-        # After the first array that fails, orbax closes the loop on which tensorstore tells of the others.
-        if str(failure.exc_value) != "Event loop is closed":
-            of_callback(failure)
-
-    threading.excepthook, sys.unraisablehook = in_thread, in_callback
-    logging.getLogger("absl").addFilter(lambda entry: "/orbax/" not in entry.pathname)

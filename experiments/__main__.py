@@ -220,9 +220,11 @@ def _command(options: argparse.Namespace) -> int:
     configure(getattr(options, "deterministic", False))
     from experiments import commands, health
 
-    health.warn_of_idle_accelerators()
-    if options.command in health.COMPILING:
-        health.refuse_wrong_compiler()
+    # The processes of a TPU slice must meet before any of them uses a device.
+    if getattr(options, "distributed", None) is None:
+        health.warn_of_idle_accelerators()
+        if options.command in health.COMPILING:
+            health.refuse_wrong_compiler()
     return commands.COMMANDS[options.command](options)
 
 

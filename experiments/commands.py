@@ -1,5 +1,6 @@
 """What the commands do, given their parsed options."""
 
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -7,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ensemble import DataError, TrainConfig
-from experiments import distributed, stages
+from experiments import cluster, distributed, stages
 from experiments import doctor as examination
+from experiments.cluster import Cluster
 from experiments.comparing import compare_runs, named_runs
-from experiments.distributed import Cluster
 from experiments.errors import UserError
 from experiments.matrices import analyze_file
 from experiments.merging import merge_runs
@@ -33,9 +34,9 @@ def run(options: Namespace) -> int:
     config = override(PRESETS[options.preset].config, options)
     members = _members(config, options.member_range)
     session, path = _session(options), Path(options.out or f"runs/{options.preset}")
-    cluster = _cluster(options)
-    if cluster is not None:
-        return _tell(distributed.run, config, path, session, cluster)
+    company = _company(options)
+    if company is not None:
+        return _tell(distributed.run, config, path, session, company)
     return _tell(stages.run, config, path, session, members, options.as_published)
 
 
@@ -72,22 +73,27 @@ def _members(config: RunConfig, given: range | None) -> range | None:
     return given
 
 
-def _cluster(options: Namespace) -> Cluster | None:
+def _company(options: Namespace) -> Cluster | None:
     """Where the processes of the run meet; None if it is one process."""
-    count, number = options.processes, options.process
+    numbers = options.processes, options.process
     if options.distributed is None:
-        if count is not None or number is not None:
+        if numbers != (None, None):
             raise UserError(
                 "--processes and --process go with --distributed HOST:PORT, where the processes meet: add it"
+            )
+        if there := cluster.tpu_slice(os.environ):
+            raise UserError(
+                f"this machine is one of {there.processes} hosts of a TPU slice, which work together only: "
+                "give the command with --distributed auto, on all of them"
             )
         return None
     if options.member_range or options.as_published:
         raise UserError("--distributed goes with neither --member-range nor --as-published: leave them out")
-    if options.distributed == "auto":
-        return Cluster(None, count, number)
-    if count is None or number is None or not 0 <= number < count:
-        raise UserError(f"--processes {count} and --process {number} do not fit: give N, and I from 0 to N-1")
-    return Cluster(options.distributed, count, number)
+    if options.distributed != "auto":
+        return cluster.given(options.distributed, *numbers)
+    if numbers != (None, None):
+        raise UserError("--distributed auto finds out the number of processes: leave out --processes and --process")
+    return cluster.detected(os.environ)
 
 
 def _tell(stage: Callable[..., object], *arguments: Any) -> int:

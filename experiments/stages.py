@@ -75,8 +75,13 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         return report(folder, published)
 
 
-def settled(config: RunConfig, path: Path) -> RunConfig:
+def settled(config: RunConfig, path: Path, platform: str | None = None) -> RunConfig:
     """The run with "auto" orders settled: as the run in this folder was begun, on whatever machine, else for this one.
+
+    Args:
+        config: the run.
+        path: its folder.
+        platform: JAX's, where it is known; else JAX is asked, which a TPU slice's processes may not do one by one.
 
     Raises:
         UserError: the folder's config.json cannot be read.
@@ -86,7 +91,7 @@ def settled(config: RunConfig, path: Path) -> RunConfig:
     begun = RunFolder.existing(path, exclusive=False).config.get("train") if (path / CONFIG).exists() else None
     orders = (EARLIER | begun)["orders"] if isinstance(begun, dict) else None
     if orders not in ("host", "device"):
-        orders = source_of_orders("auto", jax.local_devices()[0].platform)
+        orders = source_of_orders("auto", platform or jax.local_devices()[0].platform)
     return replace(config, train=replace(config.train, orders=orders))
 
 

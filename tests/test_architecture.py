@@ -17,7 +17,7 @@ BELOW_ALL = "pigmm_jax"
 """The module of JAX's versions, which may be imported from everywhere, and imports none of the packages."""
 DOORS = {
     "tensorflow_datasets": {"ensemble/data.py"},
-    "orbax": {"ensemble/checkpoint.py"},
+    "orbax": {"ensemble/orbax_store.py"},
     "optax": {"ensemble/step.py"},
     "flax": {"ensemble/network.py"},
     "argparse": {"experiments/__main__.py", "experiments/commands.py"},
@@ -59,6 +59,24 @@ def test_third_parties_have_one_door(library):
         str(path.relative_to(ROOT)) for package in PACKAGES for path in modules(package) if library in imports(path)
     }
     assert users == DOORS[library]
+
+
+def test_nobody_enters_jax_by_the_back_door():
+    for package in (*PACKAGES, "tests", "benchmarks"):
+        for path in modules(package):
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+            words = {word for node in nodes for word in _imported(node)}
+            assert "_src" not in attributes | words, f"{path.relative_to(ROOT)} uses a private module"
+
+
+def _imported(node: ast.AST) -> set[str]:
+    """All words in the names of what a statement imports."""
+    if isinstance(node, ast.Import):
+        return {word for alias in node.names for word in alias.name.split(".")}
+    if isinstance(node, ast.ImportFrom):
+        return {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+    return set()
 
 
 @pytest.mark.parametrize("path", ["invariants/graphs.py", "invariants/plan.py", "invariants/elimination.py"])

@@ -1,15 +1,20 @@
 """One run in two processes that meet on this machine: the same bytes as in one, and no waiting for the dead."""
 
+import json
+import os
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from benchmarks.kill import AGES, children
 from experiments.__main__ import main
+from experiments.run_folder import RunFolder
+from experiments.tpu_slice import TOGETHER
 
 # The report takes most of a small run's time and is tested elsewhere.
 PIGMM = """
@@ -19,13 +24,29 @@ from experiments.__main__ import main
 stages.report = lambda folder, published: folder.path
 sys.exit(main())
 """
+# What a host of a TPU slice finds around it, and one core, so that it trains in this very process.
+SLICE = """
+import json, os, sys
+import jax
+process = int(sys.argv[sys.argv.index("--process") + 1])
+cores = sorted(os.sched_getaffinity(0))
+os.sched_setaffinity(0, [cores[process % len(cores)]])
+os.environ |= {
+    "TPU_LIBRARY_PATH": "there", "TPU_WORKER_HOSTNAMES": "127.0.0.1,127.0.0.2", "TPU_WORKER_ID": str(process)
+}
+initialize = jax.distributed.initialize
+def told(**given):
+    print("runtime", json.dumps(given), flush=True)
+    initialize(**given)  # jax itself refuses if a device has been used before
+jax.distributed.initialize = told
+"""
 SIZE = ["--members", "8", "--epochs", "3", "--hidden", "4", "4", "--batch-size", "400", "--save-share", "1"]
 LONG = ["--members", "40", "--epochs", "160", "--hidden", "4", "4", "--batch-size", "400", "--save-share", "1"]
 SOON = 60.0  # seconds within which the others notice: the heartbeat, and time to save
 
 
-def command(folder: Path, size: list[str], *more: str) -> list[str]:
-    return [sys.executable, "-c", PIGMM, "run", "quickstart", *size, "--out", str(folder), *more]
+def command(folder: Path, size: list[str], *more: str, before: str = "") -> list[str]:
+    return [sys.executable, "-c", before + PIGMM, "run", "quickstart", *size, "--out", str(folder), *more]
 
 
 def free_port() -> int:
@@ -34,22 +55,30 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(folder: Path, size: list[str], port: int, process: int, *more: str) -> subprocess.Popen[str]:
+def start(
+    folder: Path, size: list[str], port: int, process: int, *more: str, before: str = ""
+) -> subprocess.Popen[str]:
     meeting = ["--distributed", f"127.0.0.1:{port}", "--processes", "2", "--process", str(process)]
-    arguments = command(folder, size, *meeting, *more)
+    arguments = command(folder, size, *meeting, *more, before=before)
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(folder: Path, pattern: str, process: subprocess.Popen[str]) -> None:
-    while not any(folder.glob(pattern)):
+    found = False
+    while not found:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
+        with suppress(FileNotFoundError):  # a folder that was renamed while it was searched
+            found = any(folder.glob(pattern))
 
 
-def both(folder: Path, size: list[str]) -> list[str]:
+def both(folder: Path, size: list[str], before: str = "") -> list[str]:
     """What two processes print that are left alone."""
     port = free_port()
-    with start(folder, size, port, 0) as first, start(folder, size, port, 1) as second:
+    with (
+        start(folder, size, port, 0, before=before) as first,
+        start(folder, size, port, 1, before=before) as second,
+    ):
         ends = [process.communicate(timeout=AGES) for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], ends
     return [printed for printed, _ in ends]
@@ -95,6 +124,57 @@ def test_if_one_is_killed_the_other_saves_and_stops_soon_and_both_resume(tmp_pat
         assert_same_as_in_one(folder, LONG, tmp_path / "one")
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a way to keep a process on one core")
+class TestSlice:
+    """Two real processes that jax takes for the hosts of one slice."""
+
+    def test_all_start_the_runtime_before_they_use_it(self, tmp_path):
+        for number, printed in enumerate(both(tmp_path / "slice", SIZE, SLICE)):
+            told = next(line for line in printed.splitlines() if line.startswith("runtime "))
+            given = json.loads(told.removeprefix("runtime "))
+            host, port = given.pop("coordinator_address").split(":")
+            assert host == "127.0.0.1"
+            assert int(port) > 1
+            assert given == {
+                "num_processes": 2,
+                "process_id": number,
+                "cluster_detection_method": "deactivate",
+                "initialization_timeout": TOGETHER,
+                "heartbeat_timeout_seconds": TOGETHER,
+            }
+        with RunFolder.existing(tmp_path / "slice") as folder:
+            assert folder.read_results().sizes["member"] == 8
+
+    @pytest.mark.parametrize("victim", [0, 1])
+    def test_if_one_is_killed_the_other_saves_before_jax_ends_it_and_both_resume(self, tmp_path, victim):
+        port, folder = free_port(), tmp_path / "run"
+        with (
+            start(folder, LONG, port, 0, before=SLICE) as first,
+            start(folder, LONG, port, 1, before=SLICE) as second,
+        ):
+            killed, other = (first, second) if victim == 0 else (second, first)
+            try:
+                for share in ("000000-000020", "000020-000040"):
+                    wait_for(folder, f"parts/{share}/checkpoints/*.safetensors", killed)
+                killed.kill()
+                _, told = other.communicate(timeout=SOON)
+            finally:
+                first.kill()
+                second.kill()
+        assert other.returncode == 2
+        assert f"another process of the run has stopped (process {victim}: " in told.splitlines()[-1]
+        assert "Traceback" not in told
+        if victim == 1:
+            assert all("resuming at member" in printed for printed in both(folder, LONG, SLICE))
+
+    def test_a_host_of_a_slice_does_not_train_alone(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setenv("JAX_PLATFORMS", "tpu")
+        monkeypatch.setenv("TPU_WORKER_HOSTNAMES", "here,there")
+        monkeypatch.setenv("TPU_WORKER_ID", "1")
+        assert main(["run", "quickstart", "--out", str(tmp_path / "run")]) == 2
+        assert "one of 2 hosts of a TPU slice, which work together only" in capsys.readouterr().err
+
+
 def test_processes_of_different_runs_refuse_each_other(tmp_path):
     port = free_port()
     with start(tmp_path / "a", SIZE, port, 0) as first, start(tmp_path / "b", SIZE, port, 1, "--seed", "5") as second:
@@ -108,6 +188,17 @@ def test_processes_of_different_runs_refuse_each_other(tmp_path):
 def test_numbers_that_do_not_fit_are_refused(tmp_path, capsys, numbers):
     assert main(["run", "quickstart", "--out", str(tmp_path / "run"), "--distributed", "127.0.0.1:1", *numbers]) == 2
     assert "do not fit: give N, and I from 0 to N-1" in capsys.readouterr().err
+
+
+def test_numbers_that_are_found_out_are_not_given(tmp_path, capsys):
+    assert main(["run", "quickstart", "--out", str(tmp_path / "run"), "--distributed", "auto", "--processes", "2"]) == 2
+    assert "--distributed auto finds out the number of processes" in capsys.readouterr().err
+
+
+def test_more_processes_than_members_are_refused_at_once(tmp_path, capsys):
+    meeting = ["--distributed", "127.0.0.1:1", "--processes", "9", "--process", "8"]
+    assert main(["run", "quickstart", *SIZE, "--out", str(tmp_path / "run"), *meeting]) == 2
+    assert "9 processes are too many for 8 members" in capsys.readouterr().err
 
 
 def test_a_number_without_a_place_to_meet_is_refused(tmp_path, capsys):
