@@ -41,3 +41,7 @@ def _processor() -> str:
             return next(line.split(":")[1].strip() for line in table if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor()
+
+
+if __name__ == "__main__":
+    print(where())
