@@ -25,6 +25,16 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compared_compiler() -> None:
+    """The compiler is compared with NumPy before any test: the first command to do so says it, in a line of its own."""
+    from experiments.compiler import verdict
+    from experiments.runtime import configure
+
+    configure()
+    verdict()
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """Folder of exact reference numbers kept outside the repository; tests that need it skip where it is absent."""

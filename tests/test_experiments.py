@@ -118,12 +118,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, hint, tmp_path, cap
     assert not out.exists()
 
 
-def test_a_law_or_a_source_of_orders_that_does_not_exist_is_refused(capsys):
-    done = pigmm("run", "paper-gaussian", "--init", "zero")
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [(["--init", "zero"], "orthogonal"), (["--orders", "gpu"], "orders is 'gpu'; it must be one of auto, host")],
+)
+def test_a_law_or_a_source_of_orders_that_does_not_exist_is_refused(arguments, hint):
+    done = pigmm("run", "paper-gaussian", *arguments)  # in its own process: here checks of types refuse it first
     assert done.returncode == 2
-    assert_one_line(done.stderr, "orthogonal")
-    refused = ["run", "paper-gaussian", "--orders", "gpu"]
-    assert_refused(capsys, refused, "orders is 'gpu'; it must be one of auto, host")
+    assert_one_line(done.stderr, hint)
 
 
 def test_an_occupied_or_impossible_folder_is_refused(tmp_path, capsys):
