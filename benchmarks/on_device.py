@@ -14,10 +14,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ensemble.layout import PLAIN, Layout, layout_of
 
 from benchmarks.data import network_epochs, read
 from ensemble import Dataset, TrainConfig, train
+from ensemble.layout import PLAIN, Layout, layout_of
 from ensemble.memory import local_machine, plan_memory
 from ensemble.network import MLP, kernels
 from ensemble.order import member_keys, order_keys
