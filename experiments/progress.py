@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import deque
+from io import TextIOBase
 from typing import TextIO
 
 PLAIN_EVERY = 15.0
@@ -60,7 +61,7 @@ class Steps:
         _write(self._stream, f"{self._label}: done in {time.monotonic() - self._began:.1f} s", last=True)
 
 
-def _write(stream: TextIO, line: str, last: bool) -> None:
+def _write(stream: TextIO | TextIOBase, line: str, last: bool) -> None:
     """Rewrite the line on a terminal, until the last; write one more elsewhere."""
     if stream.isatty():
         stream.write(f"\r\x1b[2K{line}" + ("\n" if last else ""))

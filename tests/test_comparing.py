@@ -59,6 +59,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_a_run_of_each_width_and_their_comparison(swept):
     assert {path.name for path in swept.iterdir()} == {"width-4", "width-10", "comparison"}
     for width in (4, 10):
@@ -78,6 +79,7 @@ def test_a_sweep_leaves_a_run_of_each_width_and_their_comparison(swept):
     assert "no distance" in page
 
 
+@pytest.mark.slow
 def test_a_sweep_given_again_trains_nothing_anew(swept):
     before = [(swept / f"width-{width}" / "results.nc").stat().st_mtime_ns for width in (4, 10)]
     (swept / "comparison" / "report.html").unlink()
@@ -86,6 +88,7 @@ def test_a_sweep_given_again_trains_nothing_anew(swept):
     assert (swept / "comparison" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_runs_of_one_seed_are_compared_in_pairs(swept, other, capsys, tmp_path):
     out = compared(capsys, swept / "width-10", other, "--out", tmp_path / "out")
     told = json.loads((out / "comparison.json").read_text())
@@ -113,6 +116,7 @@ def test_a_run_and_its_copy_are_the_same(other, capsys, tmp_path):
     assert "The runs have the same settings." in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_runs_are_only_read_and_the_same_comparison_is_the_same_bytes(swept, other, capsys, tmp_path):
     before = content(other)
     folders = (swept / "width-10", other, "--out", tmp_path / "out")
@@ -121,6 +125,7 @@ def test_runs_are_only_read_and_the_same_comparison_is_the_same_bytes(swept, oth
     assert content(other) == before
 
 
+@pytest.mark.slow
 def test_a_comparison_takes_the_place_of_an_earlier_one_and_of_nothing_else(swept, other, capsys, tmp_path):
     runs = [swept / "width-4", swept / "width-10", other]
     out = compared(capsys, *runs, "--out", tmp_path / "out")
@@ -138,6 +143,7 @@ def test_names_are_as_long_as_it_takes_to_tell_runs_apart(tmp_path):
     assert list(named_runs([tmp_path / "link", tmp_path / "y" / ".." / "z"])) == ["link", "z"]
 
 
+@pytest.mark.slow
 def test_what_is_no_two_finished_runs_is_refused(swept, other, capsys, tmp_path):
     out = ("--out", tmp_path / "out")
     assert "at least two" in refused(capsys, "compare", other, *out)
@@ -173,6 +179,7 @@ def test_a_sweep_finds_folders_in_its_way_before_it_trains(other, capsys, tmp_pa
     assert not (other / "width-4").exists()
 
 
+@pytest.mark.slow
 def test_runs_of_other_seeds_are_independent_and_names_may_be_odd(other, capsys, tmp_path):
     assert main(["run", "width-10-uniform", *TINY, "--seed", "1", "--out", str(tmp_path / "_a $x^{$")]) == 0
     out = compared(capsys, other, tmp_path / "_a $x^{$", "--out", tmp_path / "out")
@@ -184,6 +191,7 @@ def test_runs_of_other_seeds_are_independent_and_names_may_be_odd(other, capsys,
     assert "4 and 4" in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_analysis_is_no_run(other, capsys, tmp_path):
     np.save(tmp_path / "stack.npy", np.random.default_rng(0).normal(size=(5, 4, 4)))
     assert main(["analyze", str(tmp_path / "stack.npy"), "--out", str(tmp_path / "analysis")]) == 0

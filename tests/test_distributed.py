@@ -125,6 +125,7 @@ def test_if_one_is_killed_the_other_saves_and_stops_soon_and_both_resume(tmp_pat
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a way to keep a process on one core")
+@pytest.mark.slow
 class TestSlice:
     """Two real processes that jax takes for the hosts of one slice."""
 
@@ -175,6 +176,7 @@ class TestSlice:
         assert "one of 2 hosts of a TPU slice, which work together only" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_processes_of_different_runs_refuse_each_other(tmp_path):
     port = free_port()
     with start(tmp_path / "a", SIZE, port, 0) as first, start(tmp_path / "b", SIZE, port, 1, "--seed", "5") as second:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import jax
 import numpy as np
+import pytest
 
 from ensemble import train
 from experiments.__main__ import main
@@ -41,6 +42,7 @@ def test_a_learning_rate_of_ten_ends_no_run():
     )
 
 
+@pytest.mark.slow
 def test_a_run_whose_members_all_diverge_says_so_in_one_line(tmp_path, capsys):
     assert main([*RUN, "--learning-rate", "1e38", "--out", str(tmp_path / "run")]) == 2
     line = capsys.readouterr().err.splitlines()[-1]

@@ -91,6 +91,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_a_deterministic_run_sets_the_flags_and_records_them(tmp_path):
     out = tmp_path / "run"
     size = ["run", "quickstart", "--members", "1", "--epochs", "0", "--hidden", "4", "4", "--batch-size", "400"]

@@ -75,6 +75,7 @@ def just_room_for(config: TrainConfig, chunk: int) -> Machine:
     return Machine("cuda", device_limit=int(taken(config, chunk) / 0.9) + 1)
 
 
+@pytest.mark.slow
 def test_an_accelerator_trains_all_members_that_fit_in_equal_chunks():
     whole = plan_memory(FORTY, SMALL, nothing, gpu(80))
     assert (whole.chunk, whole.device) == (40, taken(FORTY, 40))

@@ -102,6 +102,7 @@ def test_results_are_never_overwritten(tmp_path):
     assert "another configuration" in refusal(parts[0], parts)
 
 
+@pytest.mark.slow
 def test_trained_in_ranges_and_merged_equals_trained_at_once(tmp_path):
     data = tiny_data()
     config = RunConfig(replace(TINY, epochs=1, chunk=None), dataset="sample")

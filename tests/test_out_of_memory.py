@@ -57,6 +57,7 @@ class Scarcity:
     ("where", "after"),
     [("start", 0), ("epoch", 0), ("epoch", 2), ("device_get", 0), ("device_get", 3), ("device_put", 0)],
 )
+@pytest.mark.slow
 def test_the_chunk_is_halved_and_gives_what_it_gives_undisturbed(monkeypatch, where, after):
     expected = train(replace(TWELVE, chunk=2), DATA, weights, devices=1).record
     said, seen = [], []
@@ -97,6 +98,7 @@ def test_a_snapshot_of_a_halved_chunk_goes_on_as_if_never_stopped(monkeypatch):
     assert said == []
 
 
+@pytest.mark.slow
 def test_nothing_of_the_chunk_that_failed_or_ended_stays_on_the_device(monkeypatch):
     def held() -> int:
         return sum(array.nbytes for array in jax.live_arrays())
@@ -139,6 +141,7 @@ def test_images_that_do_not_fit_are_refused(monkeypatch):
         train(TWELVE, DATA)
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_one_line_and_code_2(monkeypatch, tmp_path, capsys):
     Scarcity(monkeypatch, 0, "epoch")
     size = ["--members", "2", "--chunk", "2", "--epochs", "1", "--batch-size", "400"]

@@ -93,6 +93,7 @@ def weights_of(record: Record, row: int) -> list[list[float]]:
     return [np.concatenate([leaf[row, at].ravel() for leaf in record.observed]).tolist() for at in (0, -1)]
 
 
+@pytest.mark.slow
 def test_eight_devices_share_the_members_without_a_collective():
     environment = os.environ | {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
