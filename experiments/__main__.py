@@ -222,9 +222,7 @@ def _command(options: argparse.Namespace) -> int:
 
     # The processes of a TPU slice must meet before any of them uses a device.
     if getattr(options, "distributed", None) is None:
-        health.warn_of_idle_accelerators()
-        if options.command in health.COMPILING:
-            health.refuse_wrong_compiler()
+        health.look(options.command)
     return commands.COMMANDS[options.command](options)
 
 

@@ -81,11 +81,6 @@ def _company(options: Namespace) -> Cluster | None:
             raise UserError(
                 "--processes and --process go with --distributed HOST:PORT, where the processes meet: add it"
             )
-        if there := cluster.tpu_slice(os.environ):
-            raise UserError(
-                f"this machine is one of {there.processes} hosts of a TPU slice, which work together only: "
-                "give the command with --distributed auto, on all of them"
-            )
         return None
     if options.member_range or options.as_published:
         raise UserError("--distributed goes with neither --member-range nor --as-published: leave them out")

@@ -1,12 +1,33 @@
 """What is looked at before a command computes anything: is the right device used, and its compiler right?"""
 
+import os
 import sys
 
+from experiments.cluster import tpu_slice
 from experiments.devices import idle_accelerators
 from experiments.errors import UserError
 
 COMPILING = ("quickstart", "run", "sweep", "analyze")
 """Commands whose numbers come out of compiled programs."""
+
+
+def look(command: str) -> None:
+    """Look before a command of a single process; devices are touched.
+
+    Raises:
+        UserError: the compiler is wrong, or the devices work together with those of other hosts only.
+    """
+    compiling = command in COMPILING
+    if there := tpu_slice(os.environ):
+        if compiling:
+            raise UserError(
+                f"this machine is one of {there.processes} hosts of a TPU slice, which work together only: "
+                "give pigmm run with --distributed auto, on all of them"
+            )
+        return
+    warn_of_idle_accelerators()
+    if compiling:
+        refuse_wrong_compiler()
 
 
 def warn_of_idle_accelerators() -> None:
