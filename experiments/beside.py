@@ -10,6 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from threadpoolctl import threadpool_limits
+
 from experiments.errors import UserError
 from experiments.runtime import configure, cores
 
@@ -28,7 +30,12 @@ def beside() -> Iterator[Executor]:
     if len(cores()) < 2:
         yield _Here()
         return
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _settle) as pool:
+    # Both would start a thread a core for every small product, and wait for each other's: slower than one thread each.
+    threads = len(cores()) // 2
+    with (
+        threadpool_limits(threads),
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _settle, (threads,)) as pool,
+    ):
         try:
             yield pool
         except BrokenProcessPool as error:
@@ -48,8 +55,9 @@ def shared(pool: Executor, task: Callable[..., T], arguments: Sequence[tuple[Any
     return [done[k] if k in done else future.result() for k, future in enumerate(futures)]
 
 
-def _settle() -> None:
+def _settle(threads: int) -> None:
     """Prepare the other process: it leaves signals and accelerators to the one that started it, and ends with it."""
+    threadpool_limits(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     os.environ["JAX_PLATFORMS"] = "cpu"
