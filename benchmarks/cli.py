@@ -20,7 +20,7 @@ from experiments.runtime import configure
 configure()
 import numpy as np
 from ensemble import TrainConfig, load
-from ensemble.train import Trainer
+from ensemble.trainer import Trainer
 from experiments.observer import Observer
 from experiments.presets import RunConfig
 config, data = RunConfig(TrainConfig(epochs=1)), load("sample")

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.data import network_epochs
 from ensemble import Dataset, TrainConfig
-from ensemble.train import Trainer
+from ensemble.trainer import Trainer
 from experiments.observer import Observer, square_layers
 from experiments.presets import RunConfig
 

@@ -23,7 +23,7 @@ from ensemble.network import MLP, kernels
 from ensemble.order import member_keys, order_keys
 from ensemble.sharding import by_member, compile_programs, key_sharding, member_mesh, order_sharding, replicated
 from ensemble.step import Images, evaluate_members
-from ensemble.train import Trainer, nothing
+from ensemble.trainer import Trainer, nothing
 from experiments.compiler.threefry import fold_in, permutation
 from experiments.observer import Observer
 from experiments.presets import RunConfig

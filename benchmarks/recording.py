@@ -19,7 +19,7 @@ from benchmarks.data import EPOCH_IMAGES, add_data_option, dataset_name, read, w
 from ensemble.config import Order, TrainConfig
 from ensemble.memory import cpu_chunk
 from ensemble.network import kernels
-from ensemble.train import Trainer, nothing
+from ensemble.trainer import Trainer, nothing
 from experiments.observer import Observer
 from experiments.presets import Graphs, RunConfig
 from experiments.runtime import configure, cores

@@ -3,8 +3,9 @@
 from ensemble.config import TrainConfig
 from ensemble.data import DataError, Dataset, load
 from ensemble.replay import replay
+from ensemble.snapshot import Snapshot
 from ensemble.step import Record
-from ensemble.train import Moment, Snapshot, TrainResult, train
+from ensemble.train import Moment, TrainResult, train
 
 __all__ = [
     "DataError",

@@ -16,7 +16,7 @@ import numpy as np
 
 from ensemble.file_store import FileStore
 from ensemble.orbax_store import OrbaxStore
-from ensemble.train import Snapshot, SnapshotError
+from ensemble.snapshot import Snapshot, SnapshotError
 
 KEPT = 2  # the newest and the one before it, which is used if the newest is damaged
 SHARE = 0.02  # of the time that goes into saving, at most

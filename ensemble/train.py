@@ -1,21 +1,18 @@
-"""Training an ensemble: chunks of members, epochs of each chunk, and what is recorded of them."""
+"""Training an ensemble, chunk after chunk of members."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, Int, Int32, PyTree
+from jaxtyping import Int, PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.data import Dataset
-from ensemble.footprint import DoesNotFit, chunk_shapes, ran_out_of_memory, shared_programs
-from ensemble.layout import layout_of
-from ensemble.memory import local_machine, plan_memory
-from ensemble.order import host_order, member_keys, order_keys, source_of_orders
-from ensemble.sharding import by_member, key_sharding, member_mesh, order_sharding, replicated
-from ensemble.step import Images, MemberState, Observe, Record
+from ensemble.footprint import ran_out_of_memory
+from ensemble.snapshot import Snapshot
+from ensemble.step import Observe, Record
+from ensemble.trainer import Initial, Trainer, drawn, nothing
 
 
 class TrainResult(NamedTuple):
@@ -23,23 +20,6 @@ class TrainResult(NamedTuple):
 
     members: Int[np.ndarray, " member"]
     record: Record
-
-
-class SnapshotError(ValueError):
-    """A snapshot that cannot be saved, found or resumed from; the message is one line."""
-
-
-class Snapshot(NamedTuple):
-    """All that is needed to go on after an interruption, as NumPy arrays; going on equals never having stopped."""
-
-    start: int
-    """Position of the first member of the chunk in training; those before it are finished."""
-    epoch: int
-    """Epochs that chunk has finished."""
-    state: PyTree
-    """State of that chunk."""
-    record: PyTree
-    """Recordings of the finished members and of that chunk, [member, epoch, ...]."""
 
 
 class Moment(NamedTuple):
@@ -54,21 +34,10 @@ class Moment(NamedTuple):
 
 
 OnEpoch = Callable[[Moment], None]
-Initial = Callable[[Int[np.ndarray, " member"]], dict[str, Float32[np.ndarray, "member out inputs"]]]
-
-
-def drawn(members: np.ndarray) -> dict[str, np.ndarray]:
-    """No kernel is given: all are drawn by the law of the configuration."""
-    return {}
 
 
 def unobserved(moment: Moment) -> None:
     """Neither report nor save."""
-
-
-def nothing(weights: tuple[Array, ...]) -> tuple[()]:
-    """Observe nothing."""
-    return ()
 
 
 def train(
@@ -139,7 +108,7 @@ def refuse_large_batch(config: TrainConfig, data: Dataset) -> None:
 
 
 def _train_chunk(
-    trainer: "Trainer", chunk: np.ndarray, record: Record, start: int, saved: Snapshot | None, on_epoch: OnEpoch
+    trainer: Trainer, chunk: np.ndarray, record: Record, start: int, saved: Snapshot | None, on_epoch: OnEpoch
 ) -> None:
     """Train one chunk; its state leaves the devices with this function, so that the next chunk has all their memory."""
     epochs, stop = trainer.config.epochs, start + trainer.chunk
@@ -159,136 +128,3 @@ class _Deferred(NamedTuple):
 
     def __call__(self) -> Snapshot:
         return Snapshot(self.start, self.epoch, self.fetch(), self.record)
-
-
-class Trainer:
-    """The compiled programs of one ensemble, with its data on the devices; trains chunk after chunk."""
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        data: Dataset,
-        observe: Observe,
-        devices: int | None = None,
-        initial: Initial = drawn,
-        count: int | None = None,
-    ) -> None:
-        self.config, self.data, self.initial = config, data, initial
-        self.members = config.members if count is None else count
-        self.mesh = member_mesh(devices)
-        platform = self.mesh.devices.flat[0].platform
-        self.orders, layout = source_of_orders(config.orders, platform), layout_of(platform)
-        machine, self._given = local_machine(self.mesh.devices.size), initial(np.arange(1))
-        self.programs = shared_programs(config, data.classes, data.train_images.shape[1], observe, self.mesh)
-        plan = plan_memory(config, data, observe, machine, self.members, self._given)
-        try:
-            self.images = Images(*jax.device_put(layout.splits(data), replicated(self.mesh)))
-        except jax.errors.JaxRuntimeError as error:
-            if not ran_out_of_memory(error):
-                raise
-            raise DoesNotFit(f"the images do not fit {machine.on_device}: free it of other programs") from error
-        self._resize(plan.chunk)
-
-    def _resize(self, chunk: int) -> None:
-        """Train so many members at once from now on."""
-        self.chunk = chunk
-        self.shapes = chunk_shapes(self.programs, self.config, self.data, self._given, self.mesh, chunk)
-
-    def halve(self) -> str:
-        """Train half as many members at once from now on; returns what to tell.
-
-        Raises:
-            DoesNotFit: it is one on every device already.
-        """
-        devices, before = self.mesh.devices.size, self.chunk
-        if before == devices:
-            raise DoesNotFit(
-                f"memory ran out with one member on every device ({self.mesh.devices.flat[0].device_kind}): free it of "
-                "other programs, take a narrower network or a smaller batch, or record less"
-            )
-        self._resize(devices * (before // devices // 2))
-        return f"memory ran out with {before} members at once: {self.chunk} from now on"
-
-    def usable(self, resume: Snapshot) -> Snapshot | None:
-        """The snapshot, if its chunk can go on; else the chunk starts anew, as on another number of devices.
-
-        One smaller than planned was halved, or planned where less fits: its size is taken over.
-        """
-        size = len(jax.tree.leaves(resume.state)[0])
-        if size < self.chunk and size % self.mesh.devices.size == 0:
-            self._resize(size)
-        return resume if size == self.chunk else None
-
-    def allocate(self, resume: Snapshot | None) -> Record:
-        """Host arrays [member, epoch, ...] for all recordings, filled as far as the snapshot goes."""
-        lead = (self.members, self.config.epochs + 1)
-        record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), self.shapes.record)
-        if resume is not None:
-            self._refuse_foreign(resume, record)
-            for whole, kept in zip(jax.tree.leaves(record), jax.tree.leaves(resume.record), strict=True):
-                whole[: len(kept)] = kept
-        return record
-
-    def _refuse_foreign(self, resume: Snapshot, record: Record) -> None:
-        """Refuse a snapshot of another training, or of a version of the program that recorded something else."""
-
-        def kinds(arrays: PyTree) -> list[tuple[tuple[int, ...], np.dtype]]:
-            return [(leaf.shape[1:], leaf.dtype) for leaf in jax.tree.leaves(arrays)]
-
-        lengths = {len(leaf) for leaf in jax.tree.leaves(resume.record)}
-        fits = 0 <= resume.start < max(lengths) <= self.members and 0 <= resume.epoch <= self.config.epochs
-        if not fits or kinds((resume.state, resume.record)) != kinds((self.shapes.state, record)):
-            raise SnapshotError(
-                "the snapshot to resume from is of another training, or of another version of the program: "
-                "go on with that version, or delete the checkpoints to train from the beginning"
-            )
-
-    def run(
-        self, members: Int[np.ndarray, " chunk"], rows: Record, saved: PyTree | None, epoch: int
-    ) -> Iterator[tuple[int, Callable[[], PyTree]]]:
-        """Train one chunk into its rows of the record; yields (epochs finished, function fetching the state).
-
-        The devices never wait: an epoch's recording is fetched only after the next epoch has been dispatched, and the
-        order of the one after is drawn meanwhile.
-        """
-        # A last incomplete chunk is filled up with copies of its last member, so that no new shape is compiled.
-        members = np.pad(members, (0, self.chunk - len(members)), mode="edge")
-        keys = order_keys(self.config.seed, members, self.config.order)
-        keys = jax.device_put(keys, key_sharding(self.config, self.mesh))
-        state, latest = self._start(members) if saved is None else (self._put_back(saved), None)
-
-        def settle() -> None:
-            if latest is not None:
-                for row, values in zip(jax.tree.leaves(rows), jax.tree.leaves(jax.device_get(latest)), strict=True):
-                    row[:, epoch] = values[: len(row)]
-
-        def fetch() -> PyTree:
-            settle()
-            return jax.device_get(state)
-
-        order = self._order(keys, epoch)
-        while order is not None:
-            advanced = self.programs.epoch(state, order, self.images)
-            order = self._order(keys, epoch + 1)
-            settle()
-            (state, latest), epoch = advanced, epoch + 1
-            yield epoch, fetch
-        settle()
-
-    def _start(self, members: np.ndarray) -> tuple[MemberState, Record]:
-        start = (member_keys(self.config.seed, members), self.initial(members))
-        keys, given = jax.device_put(start, by_member(self.mesh))
-        return self.programs.start(keys, given, self.images)
-
-    def _put_back(self, saved: PyTree) -> MemberState:
-        leaves = jax.device_put(jax.tree.leaves(saved), by_member(self.mesh))
-        return jax.tree.unflatten(jax.tree.structure(self.shapes.state), leaves)
-
-    def _order(self, keys: Array, epoch: int) -> Int32[Array, "steps keys batch"] | None:
-        if epoch >= self.config.epochs:
-            return None
-        count, batch = self.images.train.shape[0], self.config.batch_size
-        if self.orders == "device":
-            return self.programs.order(keys, jnp.int32(epoch), count)
-        order = host_order(np.asarray(jax.random.key_data(keys)), epoch, count, batch)
-        return jax.device_put(order, order_sharding(self.config, self.mesh))

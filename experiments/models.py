@@ -10,7 +10,7 @@ import numpy as np
 from analysis import PIGMM
 from analysis.trajectories import Trajectories
 from ensemble.order import member_keys
-from ensemble.train import Initial, drawn
+from ensemble.trainer import Initial, drawn
 from experiments.errors import UserError, reason
 from experiments.observer import square_layers
 from experiments.presets import RunConfig

@@ -10,7 +10,7 @@ import xarray as xr
 from ensemble import Dataset, Moment, train
 from ensemble.checkpoint import SHARE, Checkpoints
 from ensemble.footprint import DoesNotFit
-from ensemble.train import SnapshotError
+from ensemble.snapshot import SnapshotError
 from experiments.errors import UserError
 from experiments.models import sampled_start
 from experiments.observer import Observer, square_layers

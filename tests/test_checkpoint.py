@@ -16,7 +16,7 @@ import pytest
 
 from ensemble import Snapshot, checkpoint, train
 from ensemble.checkpoint import Checkpoints
-from ensemble.train import SnapshotError
+from ensemble.snapshot import SnapshotError
 from tests.tiny import TINY, tiny_data
 
 DATA = tiny_data()

@@ -11,7 +11,7 @@ import pytest
 from ensemble import Snapshot, checkpoint, train
 from ensemble.checkpoint import KEPT, Checkpoints
 from ensemble.file_store import FileStore
-from ensemble.train import SnapshotError
+from ensemble.snapshot import SnapshotError
 from tests.test_checkpoint import DAMAGE, DATA, RUN, files_of_at_most, same, weights
 from tests.tiny import TINY
 

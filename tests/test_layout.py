@@ -12,7 +12,7 @@ from ensemble.network import MLP, normalise
 from ensemble.order import device_order, member_keys, order_keys
 from ensemble.sharding import compile_programs, member_mesh
 from ensemble.step import Images, MemberState, Record, member_step, optimizer
-from ensemble.train import nothing
+from ensemble.trainer import nothing
 from tests.tiny import TINY, tiny_data
 
 DATA = tiny_data()

@@ -11,7 +11,7 @@ from ensemble import Dataset, TrainConfig
 from ensemble.footprint import DoesNotFit, chunk_shapes, device_bytes, most_that_fit, shared_programs
 from ensemble.memory import Machine, cpu_chunk, free_memory, needs, plan_memory
 from ensemble.sharding import member_mesh
-from ensemble.train import Trainer, nothing
+from ensemble.trainer import Trainer, nothing
 from experiments import machine, stages
 from experiments.errors import UserError
 from experiments.observer import Observer

@@ -1,6 +1,5 @@
 """Memory that runs out while training: the chunk is halved, and what comes out is what that chunk gives undisturbed."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from ensemble import Moment, Snapshot, train
 from ensemble.footprint import DoesNotFit, ran_out_of_memory
 from ensemble.memory import Machine, plan_memory
 from ensemble.sharding import Programs
-from ensemble.train import Trainer, nothing
+from ensemble.trainer import Trainer, nothing
 from experiments.__main__ import main
 from tests.test_train import assert_same, kept, weights
 from tests.tiny import TINY, tiny_data
@@ -154,9 +153,7 @@ def test_the_command_ends_with_one_line_and_code_2(monkeypatch, tmp_path, capsys
 def test_programs_compiled_to_be_measured_are_the_ones_that_run(monkeypatch, caplog):
     config = replace(TINY, chunk=None, members=5)
     limit = 10 * plan_memory(config, DATA, nothing, Machine("tpu")).device
-    monkeypatch.setattr(
-        sys.modules["ensemble.train"], "local_machine", lambda devices: Machine("tpu", devices, device_limit=limit)
-    )
+    monkeypatch.setattr("ensemble.trainer.local_machine", lambda devices: Machine("tpu", devices, device_limit=limit))
     with jax.log_compiles(), caplog.at_level("WARNING"):
         trainer = Trainer(config, DATA, nothing, devices=1)
         assert trainer.chunk == 5

@@ -21,7 +21,7 @@ from ensemble.network import MLP
 from ensemble.order import device_order, member_keys
 from ensemble.sharding import key_sharding, order_sharding
 from ensemble.step import Record, train_epoch
-from ensemble.train import Trainer, nothing
+from ensemble.trainer import Trainer, nothing
 from experiments.observer import Observer
 from experiments.presets import RunConfig
 from tests.tiny import TINY, tiny_data
