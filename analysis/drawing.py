@@ -46,8 +46,11 @@ def laid_out(paint: Callable[[Figure], Figure]) -> Figure:
     """An empty figure, painted in the style of all figures."""
     with matplotlib.rc_context(STYLE):
         figure = paint(Figure(layout="constrained"))
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once and for all: otherwise every format does it anew, slowly
+        # Laid out once and for all, without drawing: otherwise every format does it anew, slowly.
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)
+        figure.set_layout_engine("none")
         return figure
 
 

@@ -85,7 +85,7 @@ def accepted_symmetry(p: Mapping[Symmetry, float], identities: float, level: flo
     return next((symmetry for symmetry in Symmetry if values.get(symmetry, np.nan) >= level), None)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=len(Symmetry))
 def _permutations(
     symmetry: Symmetry, members: int, m: int, n: int, permutations: int, seed: int
 ) -> tuple[Int[np.ndarray, "permutations N m"], Int[np.ndarray, "permutations N n"]]:

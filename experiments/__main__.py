@@ -34,7 +34,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"pigmm {version('pigmm')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
-    quickstart = _add(commands, "quickstart", "the whole chain on the embedded sample, about a minute, no network")
+    quickstart = _add(commands, "quickstart", "the whole chain on the embedded sample, one to two minutes, no network")
     quickstart.add_argument("--out", metavar="DIR", help="run folder (default: runs/quickstart)")
     _add_devices(quickstart)
 
