@@ -44,6 +44,10 @@ class Target(NamedTuple):
     card: str | None = None
     """File of facts about the GPU; None for a TPU."""
 
+    def members(self, config: TrainConfig) -> int:
+        """Members on each device, all of them at once; the last devices are filled up, as in a training."""
+        return -(-config.members // self.devices)
+
 
 TARGETS = {
     "h100": Target("jax_cuda13_plugin", "1x1x1", 1, 3.35e12, "h100.txtpb"),
@@ -191,9 +195,10 @@ def _lower(target: Target, config: RunConfig, plain: bool) -> Any:
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), arrays)
 
     images = Images(*on(replicated(mesh), layout.splits(data)))
-    keys = jax.eval_shape(lambda: member_keys(train.seed, np.arange(train.members)))
+    members = target.devices * target.members(train)
+    keys = jax.eval_shape(lambda: member_keys(train.seed, np.arange(members)))
     state, _ = jax.eval_shape(programs.start, keys, {}, images)
-    steps, drawn = len(data.train_images) // train.batch_size, train.members if train.order == "independent" else 1
+    steps, drawn = len(data.train_images) // train.batch_size, members if train.order == "independent" else 1
     order = jax.ShapeDtypeStruct((steps, drawn, train.batch_size), np.int32, sharding=order_sharding(train, mesh))
     return programs.epoch.lower(on(by_member(mesh), state), order, images)  # pyright: ignore[reportFunctionMemberAccess]
 

@@ -58,7 +58,7 @@ def test_an_epoch_is_one_loop_over_its_steps_and_one_over_test_images(target, co
 def test_the_state_is_updated_in_place_and_all_of_it_fits(target, config):
     result, _ = epoch(target, config)
     data, run = blank_mnist(), run_of(config)
-    members = config.members // TARGETS[target].devices
+    members = TARGETS[target].members(config)
     need = needs(config, data, Observer(run, tuple(square_layers(config, data.classes).values())))
     taken = result.memory.arguments + result.memory.temporary
     weights = 784 * config.hidden[0] + sum(a * b for a, b in zip(config.hidden, (*config.hidden[1:], 10), strict=True))
@@ -79,7 +79,7 @@ def test_a_step_on_a_gpu_launches_few_kernels(target, config):
 @pytest.mark.parametrize(("target", "config"), cases("h100", "8 x h100"))
 def test_a_step_on_an_h100_reads_pixels_as_bytes(target, config):
     result, program = epoch(target, config)
-    steps, members = program.loops[0], config.members // TARGETS[target].devices
+    steps, members = program.loops[0], TARGETS[target].members(config)
     pixels = members * config.batch_size * 784
     sizes = {(one.shape.split("[")[0], one.bytes) for one in steps.body}
     assert ("s8", pixels) in sizes
