@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.hlo import Program
 from ensemble import Dataset, TrainConfig
-from experiments.presets import SAVED_UP_TO, RunConfig, from_settings, settings
+from experiments.run.presets import SAVED_UP_TO, RunConfig, from_settings, settings
 
 CARDS = Path(__file__).parent / "cards"
 STEPS = 30_000  # of a whole training: 50 epochs of 600
@@ -176,7 +176,7 @@ def _lower(target: Target, config: RunConfig, plain: bool) -> Any:
     from ensemble.order import member_keys
     from ensemble.sharding import AXIS, by_member, compile_programs, order_sharding, replicated
     from ensemble.step import Images
-    from experiments.observer import Observer, square_layers
+    from experiments.run.observer import Observer, square_layers
 
     if target.card is None:
         topology = topologies.get_topology_desc(platform="tpu", topology_name=target.topology)

@@ -16,13 +16,13 @@ from time import perf_counter
 
 COMPILE = """
 from time import perf_counter
-from experiments.runtime import configure
+from experiments.run.runtime import configure
 configure()
 import numpy as np
 from ensemble import TrainConfig, load
 from ensemble.trainer import Trainer
-from experiments.observer import Observer
-from experiments.presets import RunConfig
+from experiments.run.observer import Observer
+from experiments.run.presets import RunConfig
 config, data = RunConfig(TrainConfig(epochs=1)), load("sample")
 began = perf_counter()
 trainer = Trainer(config.train, data, Observer(config, (1, 2, 3)), devices=1)
@@ -61,7 +61,7 @@ def main() -> None:
     programs = {
         "floor: python -c pass": ("-c", "pass"),
         "pigmm --help": ("-m", "experiments", "--help"),
-        "import of all packages": ("-c", "import experiments.commands"),
+        "import of all packages": ("-c", "import experiments.cli.commands"),
     }
     times: dict[str, list[float]] = {label: [] for label in (*programs, "compiling", "compiling from the cache")}
     for _ in range(options.repeats):

@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.data import network_epochs
 from ensemble import Dataset, TrainConfig
 from ensemble.trainer import Trainer
-from experiments.observer import Observer, square_layers
-from experiments.presets import RunConfig
+from experiments.run.observer import Observer, square_layers
+from experiments.run.presets import RunConfig
 
 Turn = Callable[[], float]
 

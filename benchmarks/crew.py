@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.parts import MALLOC
-from experiments.presets import RunConfig, settings
+from experiments.run.parts import MALLOC
+from experiments.run.presets import RunConfig, settings
 
 
 class Measured(NamedTuple):

@@ -20,8 +20,8 @@ from typing import NamedTuple
 from benchmarks.crew import Crew, Measured
 from benchmarks.data import EPOCH_IMAGES, add_data_option, dataset_name, read, where
 from ensemble.config import Order, TrainConfig
-from experiments.presets import SAVED_UP_TO, RunConfig
-from experiments.runtime import cores
+from experiments.run.presets import SAVED_UP_TO, RunConfig
+from experiments.run.runtime import cores
 
 MESH = "--xla_force_host_platform_device_count=2 --xla_cpu_multi_thread_eigen=false"
 FLOOR = "floor: products of 512 x 512"

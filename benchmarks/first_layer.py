@@ -15,7 +15,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.data import where
-from experiments.runtime import configure, cores
+from experiments.run.runtime import configure, cores
 
 STEPS, BATCH, PIXELS, OUT, IMAGES, SQUARE = 60, 100, 784, 10, 4000, 512
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from benchmarks.data import add_data_option, dataset_name, where
 from ensemble import TrainConfig, load
 from ensemble.memory import Machine, plan_memory
-from experiments.observer import Observer, square_layers
-from experiments.parts import MALLOC
-from experiments.presets import RunConfig, from_settings, settings
-from experiments.run_folder import RunFolder
-from experiments.training import Session, train_members
+from experiments.run.observer import Observer, square_layers
+from experiments.run.parts import MALLOC
+from experiments.run.presets import RunConfig, from_settings, settings
+from experiments.run.training import Session, train_members
+from experiments.store.run_folder import RunFolder
 
 
 def cases(dataset: str) -> dict[str, RunConfig]:

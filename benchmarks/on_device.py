@@ -25,8 +25,8 @@ from ensemble.sharding import by_member, compile_programs, key_sharding, member_
 from ensemble.step import Images, evaluate_members
 from ensemble.trainer import Trainer, nothing
 from experiments.compiler.threefry import fold_in, permutation
-from experiments.observer import Observer
-from experiments.presets import RunConfig
+from experiments.run.observer import Observer
+from experiments.run.presets import RunConfig
 
 REPEATS = 5
 
@@ -187,7 +187,7 @@ PARTS = {part.__name__: part for part in (device, orders, parity, steps, stages,
 
 
 def main() -> None:
-    from experiments.runtime import configure
+    from experiments.run.runtime import configure
 
     configure()
     settings = Settings(**json.loads(sys.argv[2]))

@@ -20,9 +20,9 @@ from ensemble.config import Order, TrainConfig
 from ensemble.memory import cpu_chunk
 from ensemble.network import kernels
 from ensemble.trainer import Trainer, nothing
-from experiments.observer import Observer
-from experiments.presets import Graphs, RunConfig
-from experiments.runtime import configure, cores
+from experiments.run.observer import Observer
+from experiments.run.presets import Graphs, RunConfig
+from experiments.run.runtime import configure, cores
 
 RECORDED: tuple[Graphs, ...] = ("paper", "all")
 ORDERS: tuple[Order, ...] = ("independent", "shared")

@@ -34,9 +34,10 @@ def passed(stage):
     global began
     now = perf_counter()
     times[stage], began = now - began, now
-from experiments.runtime import configure
+from experiments.run.runtime import configure
 configure()
-from experiments import commands, stages
+from experiments.cli import commands
+from experiments.run import stages
 from analysis import plots
 passed("imports")
 with stages.RunFolder.existing(Path(sys.argv[1])) as folder:

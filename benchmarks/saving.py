@@ -20,11 +20,11 @@ from benchmarks.data import EPOCH_IMAGES, add_data_option, dataset_name, read, w
 from ensemble import Dataset, Snapshot, TrainConfig
 from ensemble.checkpoint import SHARE, Checkpoints
 from ensemble.memory import cpu_chunk
-from experiments import training
-from experiments.presets import RunConfig, settings
-from experiments.run_folder import RunFolder
-from experiments.runtime import configure, cores
-from experiments.training import Session, train_members
+from experiments.run import training
+from experiments.run.presets import RunConfig, settings
+from experiments.run.runtime import configure, cores
+from experiments.run.training import Session, train_members
+from experiments.store.run_folder import RunFolder
 
 RATE = 38  # network-epochs a second of one core, about
 NEVER = 1e-9  # the share of the time for which a checkpoint is never due

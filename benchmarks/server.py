@@ -12,12 +12,12 @@ LEAST = 1.0  # seconds of a measurement
 def serve(bound: set[int]) -> None:
     """Answer requests until the input ends; the cores are bound first, as NumPy and JAX count them when they load."""
     os.sched_setaffinity(0, bound)
-    from experiments.runtime import configure
+    from experiments.run.runtime import configure
 
     configure()
     from benchmarks.contestants import CONTESTANTS
     from ensemble import load
-    from experiments.presets import from_settings
+    from experiments.run.presets import from_settings
 
     ready: dict[str, Any] = {}
     for request in sys.stdin:

@@ -1,4 +1,4 @@
-"""The command line of pigmm: parses, then hands over to `experiments.commands`."""
+"""The command line of pigmm: parses, then hands over to `experiments.cli.commands`."""
 
 import argparse
 import math
@@ -7,8 +7,8 @@ import sys
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from experiments.cli.signals import Interrupted, raised_signals
 from experiments.errors import UserError
-from experiments.signals import Interrupted, raised_signals
 
 BAD_INPUT = 2
 
@@ -215,10 +215,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _command(options: argparse.Namespace) -> int:
-    from experiments.runtime import configure  # imported here: jax takes a while, and help does not need it
+    from experiments.run.runtime import configure  # imported here: jax takes a while, and help does not need it
 
     configure(getattr(options, "deterministic", False))
-    from experiments import commands, health
+    from experiments.cli import commands, health
 
     # The processes of a TPU slice must meet before any of them uses a device.
     if getattr(options, "distributed", None) is None:

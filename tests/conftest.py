@@ -29,7 +29,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def compared_compiler() -> None:
     """The compiler is compared with NumPy before any test: the first command to do so says it, in a line of its own."""
     from experiments.compiler import verdict
-    from experiments.runtime import configure
+    from experiments.run.runtime import configure
 
     configure()
     verdict()

@@ -13,8 +13,8 @@ from benchmarks.aot import PAPER, TARGETS, WIDE, Compiled, blank_mnist, compiled
 from benchmarks.hlo import Program
 from ensemble import TrainConfig
 from ensemble.memory import needs
-from experiments.observer import Observer, square_layers
-from tests.test_programs import COLLECTIVES, LEAVING
+from experiments.run.observer import Observer, square_layers
+from tests.ensemble.test_programs import COLLECTIVES, LEAVING
 
 pytestmark = pytest.mark.aot
 CI = ("h100", "v5e")

@@ -20,7 +20,7 @@ DOORS = {
     "orbax": {"ensemble/orbax_store.py"},
     "optax": {"ensemble/step.py"},
     "flax": {"ensemble/network.py"},
-    "argparse": {"experiments/__main__.py", "experiments/commands.py"},
+    "argparse": {"experiments/__main__.py", "experiments/cli/commands.py"},
     "pickle": set(),
 }
 

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import atomic
 from experiments.compiler.families import FAMILIES, Family, Size
 from experiments.errors import UserError
-from experiments.runtime import cache_folder
+from experiments.run.runtime import cache_folder
+from experiments.store import atomic
 
 SCHEMA = 1
 FLAGS = ("XLA_FLAGS", "LIBTPU_INIT_ARGS")

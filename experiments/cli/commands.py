@@ -1,0 +1,170 @@
+"""What the commands do, given their parsed options."""
+
+import os
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from ensemble import DataError, TrainConfig
+from experiments.cli import doctor as examination
+from experiments.errors import UserError
+from experiments.hosts import cluster, distributed
+from experiments.hosts.cluster import Cluster
+from experiments.report.comparing import compare_runs, named_runs
+from experiments.report.matrices import analyze_file
+from experiments.run import stages
+from experiments.run.merging import merge_runs
+from experiments.run.models import read_parameters
+from experiments.run.presets import PRESETS, WIDTHS, RunConfig, width_run
+from experiments.run.sweep import sweep_widths
+from experiments.run.training import Session
+from experiments.store.run_folder import RunFolder
+
+
+def quickstart(options: Namespace) -> int:
+    """The whole chain on the embedded sample."""
+    return _tell(stages.run, PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), _session(options))
+
+
+def run(options: Namespace) -> int:
+    """Train, measure, fit and report a preset with the given overrides."""
+    if options.preset not in PRESETS:
+        raise UserError(f"no preset is called {options.preset!r}; choose one of {', '.join(PRESETS)}")
+    config = override(PRESETS[options.preset].config, options)
+    members = _members(config, options.member_range)
+    session, path = _session(options), Path(options.out or f"runs/{options.preset}")
+    company = _company(options)
+    if company is not None:
+        return _tell(distributed.run, config, path, session, company)
+    return _tell(stages.run, config, path, session, members, options.as_published)
+
+
+def _session(options: Namespace) -> Session:
+    """How it is carried out; an option that a command does not have keeps its default."""
+    return Session(**{name: given for name, given in vars(options).items() if name in Session._fields})
+
+
+def override(config: RunConfig, options: Namespace) -> RunConfig:
+    """The configuration with the settings given on the command line.
+
+    Raises:
+        UserError: a setting is out of its range.
+    """
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    if "hidden" in given:
+        given["hidden"] = tuple(given["hidden"])
+    if "start_models" in given:
+        given["start"] = read_parameters(Path(given["start_models"]))
+    try:
+        train = replace(config.train, **{f.name: given[f.name] for f in fields(TrainConfig) if f.name in given})
+        rest = {f.name: given[f.name] for f in fields(RunConfig) if f.name in given}
+        return replace(config, **(rest | {"train": train}))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def _members(config: RunConfig, given: range | None) -> range | None:
+    if given is not None and given.stop > config.train.members:
+        raise UserError(
+            f"--member-range reaches to {given.stop}, but members is {config.train.members}: "
+            "give the members of the whole ensemble, and a range of them"
+        )
+    return given
+
+
+def _company(options: Namespace) -> Cluster | None:
+    """Where the processes of the run meet; None if it is one process."""
+    numbers = options.processes, options.process
+    if options.distributed is None:
+        if numbers != (None, None):
+            raise UserError(
+                "--processes and --process go with --distributed HOST:PORT, where the processes meet: add it"
+            )
+        return None
+    if options.member_range or options.as_published:
+        raise UserError("--distributed goes with neither --member-range nor --as-published: leave them out")
+    if options.distributed != "auto":
+        return cluster.given(options.distributed, *numbers)
+    if numbers != (None, None):
+        raise UserError("--distributed auto finds out the number of processes: leave out --processes and --process")
+    return cluster.detected(os.environ)
+
+
+def _tell(stage: Callable[..., object], *arguments: Any) -> int:
+    """Carry out a stage that reads a data set, and print what it returns."""
+    try:
+        print(stage(*arguments))
+    except DataError as error:
+        raise UserError(str(error)) from error
+    return 0
+
+
+def sweep(options: Namespace) -> int:
+    """The width study."""
+    widths = options.widths or list(WIDTHS)
+    if len(set(widths)) < max(2, len(widths)) or min(widths) < 1:
+        raise UserError(f"--widths are {' '.join(map(str, widths))}: give at least two different ones, all positive")
+    configs = {width: override(width_run(width), options) for width in widths}
+    out = Path(options.out or f"runs/widths-{configs[widths[0]].train.init}")
+    return _tell(sweep_widths, configs, out, _session(options))
+
+
+def merge(options: Namespace) -> int:
+    """Put together runs of member ranges, and report."""
+    out = Path(options.out)
+    merge_runs(out, [Path(path) for path in options.parts])
+    with RunFolder.existing(out) as folder:
+        print(stages.report(folder))
+    return 0
+
+
+def analyze(options: Namespace) -> int:
+    """The analysis of the user's own matrices."""
+    out, json_file = (Path(path) if path else None for path in (options.out, options.json))
+    print(analyze_file(Path(options.path), options.key, json_file, out))
+    return 0
+
+
+def report(options: Namespace) -> int:
+    """Redraw a run folder."""
+    with RunFolder.existing(Path(options.folder)) as folder:
+        print(stages.report(folder, options.as_published))
+    return 0
+
+
+def compare(options: Namespace) -> int:
+    """Finished runs side by side."""
+    folders = named_runs([Path(folder) for folder in options.folders])
+    out = options.out or f"runs/{'-and-'.join(folders).replace('/', '-')}"
+    print(compare_runs(folders, Path(out)))
+    return 0
+
+
+def doctor(options: Namespace) -> int:
+    """Look at this machine; exit code 1 if something is not well."""
+    return 0 if examination.report(examination.doctor(options.data_dir), options.json) else 1
+
+
+def presets(options: Namespace) -> int:
+    """List the presets."""
+    width = max(map(len, PRESETS))
+    for name, preset in PRESETS.items():
+        train = preset.config.train
+        size = f"{train.members} members, {train.epochs} epochs"
+        print(f"{name:{width}}  {size}  {preset.about}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "quickstart": quickstart,
+    "run": run,
+    "sweep": sweep,
+    "merge": merge,
+    "analyze": analyze,
+    "report": report,
+    "compare": compare,
+    "doctor": doctor,
+    "presets": presets,
+}

@@ -1,0 +1,1 @@
+"""One run on several machines: how its processes meet, and stop together."""

@@ -1,0 +1,1 @@
+"""What happens in a run: presets, training in processes, recording, stages."""

@@ -1,0 +1,81 @@
+"""What is recorded of one member in the compiled training program."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from analysis import block_moments, rectangular
+from ensemble import TrainConfig
+from experiments.errors import UserError
+from experiments.run.presets import RunConfig
+from invariants import BIPARTITE, PAPER, Graph, Plan, combine, compile_plan, enumerate_graphs, factor_values
+
+DEGREES = (1, 2, 3, 4)
+
+
+def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:
+    """The square weight matrices by name, with the position of each among the kernels; L1 joins hidden 1 and 2.
+
+    Raises:
+        UserError: there is none.
+    """
+    widths = (*train.hidden, classes)
+    square = {f"L{k}": k for k in range(1, len(widths)) if widths[k] == widths[k - 1] > 1}
+    if not square:
+        raise UserError(
+            f"hidden widths {train.hidden} with {classes} classes give no square weight matrix; repeat a width above 1"
+        )
+    return square
+
+
+def recorded_graphs(config: RunConfig) -> tuple[Graph, ...]:
+    """The graphs whose invariants are recorded: the paper's 52, followed by all others up to degree 4 if asked for."""
+    if config.graphs == "paper":
+        return PAPER
+    everything = [graph for degree in DEGREES for graph in enumerate_graphs(degree)]
+    return PAPER + tuple(graph for graph in everything if graph not in set(PAPER))
+
+
+@dataclass(frozen=True)
+class Observer:
+    """The recording of one member.
+
+    Per square layer: the connected factors of the invariants (their products are formed in float64 on the host), the
+    block moments that the model is fitted to, and the matrix itself if it is kept. Per weight matrix of whatever
+    shape: the same for the five-parameter model and its bipartite graphs.
+    """
+
+    config: RunConfig = field(hash=False)  # the models that a run starts from are a dictionary
+    layers: tuple[int, ...]
+
+    def __call__(self, weights: tuple[Float[Array, "_ _"], ...]) -> dict[str, Any]:
+        """What is recorded, given the weights W_1, W_2, ... as [out, in]."""
+        plan = compile_plan(recorded_graphs(self.config))
+        square = [weights[layer] for layer in self.layers]
+        return {
+            "factors": jnp.stack([factor_values(plan, matrix) for matrix in square]),
+            "block_moments": jnp.stack([block_moments(matrix) for matrix in square]),
+            "weights": square if self.config.save_weights else [],
+            "bipartite_factors": jnp.stack([_bipartite_factors(matrix) for matrix in weights]),
+            "rectangular_moments": jnp.stack([rectangular.block_moments(matrix) for matrix in weights]),
+        }
+
+
+def bipartite_invariants(
+    shape: tuple[int, int], factors: Float[np.ndarray, "*batch factors"]
+) -> Float[np.ndarray, "*batch graphs"]:
+    """Invariants of `BIPARTITE` for m x n matrices from what the observer recorded of them, in float64."""
+    return combine(_bipartite_plan(wide=shape[0] < shape[1]), factors)
+
+
+def _bipartite_factors(matrix: Float[Array, "m n"]) -> Float[Array, " factors"]:
+    wide = matrix.shape[0] < matrix.shape[1]
+    return factor_values(_bipartite_plan(wide), matrix.T if wide else matrix)
+
+
+def _bipartite_plan(wide: bool) -> Plan:
+    """The plan for m >= n; for wide matrices that of the transposes, whose one matrix product is then the smaller."""
+    return compile_plan(tuple(graph.transpose for graph in BIPARTITE) if wide else BIPARTITE)

@@ -1,0 +1,224 @@
+"""The stages of a run, each from files to files: train -> measure -> fit -> tables, figures, report."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from analysis import plots
+from analysis.inspection import inspect_recording, key_epochs
+from analysis.pipeline import Recording, included, trajectories
+from analysis.published import as_published
+from analysis.rectangular.figure import draw_matrices
+from ensemble import Dataset, load
+from ensemble.memory import MemoryPlan, plan_memory
+from ensemble.order import source_of_orders
+from ensemble.train import refuse_large_batch
+from experiments.cli.progress import Progress, Steps
+from experiments.errors import UserError, reason
+from experiments.report.every_matrix import analyse, write_matrices
+from experiments.report.figures import picture
+from experiments.report.inspection import write_inspection
+from experiments.report.outputs import REPORT, write_outputs
+from experiments.run.beside import beside, shared
+from experiments.run.laws import initial_laws
+from experiments.run.machine import this_machine
+from experiments.run.merging import MEMBERS
+from experiments.run.models import check_start, sampled_start
+from experiments.run.observer import Observer, square_layers
+from experiments.run.parts import PARTS, plan_parts, train_parts
+from experiments.run.presets import EARLIER, RunConfig, from_settings, settings
+from experiments.run.provenance import provenance
+from experiments.run.recording import from_dataset, kept_matrices
+from experiments.run.stopwatch import SESSIONS, Stopwatch
+from experiments.run.training import CHECKPOINTS, Session, train_members
+from experiments.store.freshness import fresh, keep
+from experiments.store.run_folder import CONFIG, RunFolder
+
+SCAFFOLDING = (CHECKPOINTS, PARTS, SESSIONS)
+"""What a run keeps in its folder until its results are safely written."""
+
+
+def run(config: RunConfig, path: Path, session: Session, members: range | None = None, published: bool = False) -> Path:
+    """Train if need be, analyse, and report; returns the path of the report.
+
+    Args:
+        config: the run.
+        path: its folder.
+        session: how it is carried out.
+        members: train these members alone, for `experiments.run.merging` to put together; None trains all.
+        published: report the numbers as the paper's scripts make them.
+
+    Raises:
+        UserError, DataError: the folder or the data cannot be used.
+        Interrupted: on SIGINT or SIGTERM, with everything saved.
+    """
+    config = settled(config, path)
+    data = load(config.dataset, session.data_dir)
+    square_layers(config.train, data.classes)
+    check_start(config, data.classes)
+    identity = identify(config, data)
+    if members is not None:
+        identity[MEMBERS] = [members.start, members.stop]
+    trained = members or range(config.train.members)
+    if not path.exists():
+        plan_here(config, data, len(trained), session)  # what does not fit is refused before it leaves a folder
+    with RunFolder.open(path, identity) as folder:
+        train_if_need_be(folder, config, data, session, trained)
+        if fresh(folder, published):
+            print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
+            return folder.path / REPORT
+        return report(folder, published)
+
+
+def settled(config: RunConfig, path: Path, platform: str | None = None) -> RunConfig:
+    """The run with "auto" orders settled: as the run in this folder was begun, on whatever machine, else for this one.
+
+    Args:
+        config: the run.
+        path: its folder.
+        platform: JAX's, where it is known; else JAX is asked, which a TPU slice's processes may not do one by one.
+
+    Raises:
+        UserError: the folder's config.json cannot be read.
+    """
+    if config.train.orders != "auto":
+        return config
+    begun = RunFolder.existing(path, exclusive=False).config.get("train") if (path / CONFIG).exists() else None
+    orders = (EARLIER | begun)["orders"] if isinstance(begun, dict) else None
+    if orders not in ("host", "device"):
+        orders = source_of_orders("auto", platform or jax.local_devices()[0].platform)
+    return replace(config, train=replace(config.train, orders=orders))
+
+
+def identify(config: RunConfig, data: Dataset) -> dict[str, Any]:
+    """What a run folder of all members is recognised by."""
+    return settings(config) | {"data": {"name": data.name, "digest": data.digest}}
+
+
+def train_if_need_be(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+    """Have the folder hold the results of these members, and nothing that was only needed to get there."""
+    if not folder.has_results():
+        measure(folder, config, data, session, members)
+    for name in SCAFFOLDING:
+        folder.remove(name)
+
+
+def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+    """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
+    progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
+    plan = plan_here(config, data, len(members), session)
+    print(plan, flush=True)
+    parts = plan_parts(folder.path, members, plan.machine.processes, plan.chunk)
+
+    def show(done: int, total: int) -> None:
+        progress.update(done, total)
+        stopwatch.keep()
+
+    try:
+        if plan.machine.platform != "cpu" or len(parts) == 1:
+            results = train_members(folder, config, data, members, session, show, print)
+        else:
+            results = train_parts(folder, config, session, parts, show)
+    finally:
+        stopwatch.store()
+    told = provenance(
+        seed=config.train.seed,
+        timing=stopwatch.timing(),
+        network_epochs=len(members) * config.train.epochs,
+        data=data.describe(),
+    )
+    folder.write_json("provenance.json", told)
+    folder.write_results(results)
+
+
+def plan_here(config: RunConfig, data: Dataset, members: int, session: Session) -> MemoryPlan:
+    """What training so many members takes here.
+
+    Raises:
+        UserError: it does not fit, or is not possible on these data or on this machine.
+    """
+    observe = Observer(config, tuple(square_layers(config.train, data.classes).values()))
+    given = sampled_start(config, data.classes)(np.arange(1))
+    try:
+        refuse_large_batch(config.train, data)
+        return plan_memory(config.train, data, observe, this_machine(session, members), members, given)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def recorded(folder: RunFolder) -> tuple[dict[str, Any], xr.Dataset, Recording]:
+    """The configuration, results.nc, and what the analysis needs of it.
+
+    Raises:
+        UserError: they cannot be read, or are not those of a run.
+    """
+    config, results = folder.config, folder.read_results()
+    try:
+        from_settings({name: value for name, value in config.items() if name not in ("data", MEMBERS)})
+        if not isinstance(config.get("start") or {}, dict):
+            raise ValueError(f"start is {config['start']!r}")
+        return config, results, from_dataset(results)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{folder.path} does not hold a run that can be reported ({reason(error)}): "
+            "restore its config.json and results.nc"
+        ) from error
+
+
+def refuse_all_diverged(folder: RunFolder, recording: Recording) -> None:
+    """Refuse to report an ensemble of which at some epoch no member is left.
+
+    Raises:
+        UserError: at which epoch.
+    """
+    left = included(recording).any(axis=0).all(axis=-1)
+    if not left.all():
+        raise UserError(
+            f"every member in {folder.path} had diverged by epoch {recording.epochs[~left][0]}; "
+            "results.nc keeps what was recorded: lower --learning-rate, or choose another --init"
+        )
+
+
+def report(folder: RunFolder, published: bool = False) -> Path:
+    """From results.nc to everything that is drawn or fitted; returns the path of the report.
+
+    Args:
+        folder: the run.
+        published: give deviations, error bars and distances as the paper's scripts make them.
+
+    Raises:
+        UserError: no member is left, or nothing is published for this run.
+    """
+    steps = Steps("report")
+    steps.begin("reading the results")
+    config, results, recording = recorded(folder)
+    refuse_all_diverged(folder, recording)
+    laws, told = initial_laws(config, recording), folder.read_json("provenance.json")
+    with beside() as pool:
+        matrices = kept_matrices(results, key_epochs(recording.epochs))
+        inspecting = pool.submit(inspect_recording, recording, matrices)
+        steps.begin(f"fitting models at {len(recording.epochs)} epochs, testing symmetries")
+        fitted = trajectories(recording, laws)
+        if published:
+            try:
+                fitted = as_published(fitted, recording, laws)
+            except ValueError as error:
+                raise UserError(str(error)) from error
+        every_matrix = analyse(results, config)
+        steps.begin("drawing figures")
+        names = plots.available(fitted)
+        *pictures, of_matrices = shared(
+            pool, picture, [*((plots.draw, fitted, name) for name in names), (draw_matrices, every_matrix)]
+        )
+        findings = inspecting.result()
+        steps.begin("writing tables and the report")
+        sections = [write_inspection(folder, findings), write_matrices(folder, every_matrix, of_matrices)]
+        path = write_outputs(folder, fitted, config, told, sections, dict(zip(names, pictures, strict=True)))
+    keep(folder, published)
+    steps.end()
+    return path

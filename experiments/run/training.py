@@ -1,0 +1,94 @@
+"""The training stage of one process: a range of members, from images to recordings, surviving interruption."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import xarray as xr
+
+from ensemble import Dataset, Moment, train
+from ensemble.checkpoint import SHARE, Checkpoints
+from ensemble.footprint import DoesNotFit
+from ensemble.snapshot import SnapshotError
+from experiments.cli.signals import Interrupted, collected_signals
+from experiments.errors import UserError
+from experiments.run.models import sampled_start
+from experiments.run.observer import Observer, square_layers
+from experiments.run.presets import RunConfig
+from experiments.run.recording import to_dataset
+from experiments.store.run_folder import RunFolder
+
+CHECKPOINTS = "checkpoints"
+
+
+class Session(NamedTuple):
+    """How a run is carried out here and now; none of it changes what a run is, so it can be resumed with another."""
+
+    data_dir: str | None = None
+    """Folder of IDX files to read the data set from."""
+    save_share: float = SHARE
+    """Share of the time that may go into checkpoints."""
+    devices: int | None = None
+    """How many local devices train, on a CPU how many cores; None takes all."""
+    deterministic: bool = False
+    """Whether equal bytes are asked for; the flags for it are set when the program starts."""
+
+
+def train_members(
+    folder: RunFolder,
+    config: RunConfig,
+    data: Dataset,
+    members: range,
+    session: Session,
+    report: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> xr.Dataset:
+    """Train a range of members, from the last good checkpoint in the folder if there is one.
+
+    Args:
+        folder: holds the checkpoints.
+        config: the run.
+        data: its images.
+        members: the numbers of the members.
+        session: how often to save, and on how many devices to train.
+        report: told network-epochs done and in all after every epoch of every chunk.
+        say: told what a person should know.
+
+    Raises:
+        Interrupted: on SIGINT or SIGTERM, with everything saved.
+        UserError: checkpoints cannot be written, or there are some but none is good; or memory has run out.
+    """
+    layers = square_layers(config.train, data.classes)
+    place = folder.path / CHECKPOINTS
+    try:
+        with collected_signals() as received, Checkpoints(place, folder.config, session.save_share) as checkpoints:
+            resume = checkpoints.newest()
+            for warning in checkpoints.warnings:
+                say(warning)
+            if resume is not None:
+                say(f"resuming at member {members[resume.start]}, epoch {resume.epoch}")
+
+            def on_epoch(moment: Moment) -> None:
+                report(moment.done, moment.total)
+                if received or (checkpoints.due() and moment.done < moment.total):
+                    checkpoints.save(moment.snapshot())
+                if received:
+                    checkpoints.wait()
+                    raise Interrupted(received[0])
+
+            observe = Observer(config, tuple(layers.values()))
+            result = train(
+                config.train,
+                data,
+                observe,
+                members=np.array(members),
+                devices=None if jax.default_backend() == "cpu" else session.devices,  # a CPU's cores are processes
+                resume=resume,
+                on_epoch=on_epoch,
+                initial=sampled_start(config, data.classes),
+                say=say,
+            )
+    except (SnapshotError, DoesNotFit) as error:
+        raise UserError(str(error)) from error
+    return to_dataset(config, data, result)

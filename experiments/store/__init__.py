@@ -1,0 +1,1 @@
+"""Files: run folders, formats, atomic writing."""

@@ -1,0 +1,169 @@
+"""The five-parameter analysis of every weight matrix: errors, null distances, criteria, and what is told of them."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from analysis import rectangular
+from analysis.drawing import render
+from analysis.rectangular import RectangularModel
+from analysis.rectangular.family import MODELS, fit_family, nearest_iid
+from analysis.rectangular.figure import draw_matrices
+from analysis.rectangular.null_distance import distance, null_distance
+from analysis.rectangular.pipeline import Cell, describe, replicated_parameters, trajectories
+from analysis.rectangular.table import matrices
+from analysis.rectangular.trajectories import HIGH, LOW, NAMES, RectangularRecording, to_json_entry, variance_unit
+from analysis.resampling import bootstrap
+from ensemble.network import initializer
+from experiments.report.every_matrix import section
+from experiments.run.laws import initial_law
+from invariants import BIPARTITE, evaluate
+
+MODEL = RectangularModel((3, 5), 0.2, 0.5, 1.5, 0.7, 1.1)
+SHAPES = ((3, 5), (4, 4))
+VARIANCES = (1 / 5, None)
+
+
+def recorded(stack: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Invariants and block moments of every matrix."""
+    return np.asarray(evaluate(BIPARTITE, stack)), np.asarray(rectangular.block_moments(stack))
+
+
+def described(stack: np.ndarray, variance: float | None = None) -> Cell:
+    return describe(*recorded(stack), (stack.shape[1], stack.shape[2]), variance)
+
+
+@pytest.fixture(scope="module")
+def recording() -> RectangularRecording:
+    """Twelve members, two epochs, two shapes; one member diverges, one has an infinite invariant at first only."""
+    rng = np.random.default_rng(0)
+    stacks = [[rng.normal(0.1, 1, (12, *shape)) for shape in SHAPES] for _ in range(2)]
+    invariants, moments = (
+        np.moveaxis(np.array([[recorded(stack)[which] for stack in row] for row in stacks]), 2, 0) for which in (0, 1)
+    )
+    finite = np.ones((12, 2), bool)
+    finite[3, 1], invariants[7, 0, 1, 40] = False, np.inf
+    return RectangularRecording(np.array([0, 1]), ("L0", "L1"), SHAPES, invariants, moments, finite)
+
+
+def test_the_graphs_are_split_into_fitted_and_predicted():
+    assert {graph.degree for graph in BIPARTITE[LOW]} == {1, 2}
+    assert {graph.degree for graph in BIPARTITE[HIGH]} == {3, 4}
+    assert len(NAMES) == len(set(NAMES)) == 48
+
+
+def test_replicates_are_fits_to_resampled_members():
+    stack = np.asarray(MODEL.sample(jax.random.key(0), 9))
+    weights = bootstrap(9, 5, 1).weights
+    found = replicated_parameters(recorded(stack)[1], MODEL.shape, weights)
+    for row, counts in zip(found, np.rint(9 * weights).astype(int), strict=True):
+        resampled = np.repeat(stack, counts, axis=0)
+        np.testing.assert_allclose(row, rectangular.fit(resampled).model.parameters, rtol=1e-11)
+
+
+def test_standard_errors_are_the_spread_of_ensembles():
+    """A spread over 300 ensembles is known to 4 %, the errors are averaged over 20 and know theirs to 2 % each."""
+    draws = np.asarray(MODEL.sample(jax.random.key(1), 300 * 100)).reshape(300, 100, 3, 5)
+    f = np.array([rectangular.fit(stack).model.parameters for stack in draws])
+    cells = [described(stack, 0.2) for stack in draws[:20]]
+    np.testing.assert_allclose(np.mean([cell.parameters_se for cell in cells], axis=0), f.std(axis=0), rtol=0.2)
+    spread = distance(f, MODEL.shape, 0.2).std()
+    np.testing.assert_allclose(np.mean([cell.w2_se for cell in cells]), spread, rtol=0.2)
+
+
+def test_the_theory_holds_for_the_model_and_is_refused_for_other_entries():
+    true = described(np.asarray(MODEL.sample(jax.random.key(2), 2000)))
+    false = described(np.random.default_rng(0).exponential(size=(2000, 3, 5)))
+    assert np.min(true.p) * 43 > 0.05
+    assert np.sum(false.p * 43 < 0.05) > 20
+    theory = rectangular.expectation(RectangularModel.from_parameters(true.parameters, shape=(3, 5)), BIPARTITE[HIGH])
+    np.testing.assert_allclose(true.theory, theory, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (2, 3), (6, 2)], ids=str)
+@pytest.mark.parametrize("nearest", [False, True])
+def test_null_distance_is_that_of_simulated_matrices(shape, nearest):
+    """Two means over 1000 and 2000 ensembles, each with a spread below its half."""
+    stacks = 0.5 * np.random.default_rng(3).standard_normal((2000, 2, *shape))
+    f = rectangular.parameters_from_moments(np.asarray(rectangular.block_moments(stacks)), shape)
+    simulated = distance(f, shape, None if nearest else 0.25)
+    null = null_distance(shape, 2, 0.25, nearest=nearest)
+    assert null.mean == pytest.approx(simulated.mean(), rel=4 * 0.5 * np.hypot(1000**-0.5, 2000**-0.5))
+    assert np.mean(simulated > null.upper) == pytest.approx(0.05, abs=0.03)
+    with pytest.raises(ValueError, match="0 members"):
+        null_distance(shape, 0, 0.25)
+
+
+def test_likelihoods_are_sums_of_densities():
+    stack = np.asarray(MODEL.sample(jax.random.key(4), 30))
+    fitted = rectangular.fit(stack).model
+    found = fit_family(fitted.parameters, MODEL.shape, 30)
+    independent = [norm.logpdf(stack, mean, np.sqrt(np.mean((stack - mean) ** 2))).sum() for mean in (0, stack.mean())]
+    np.testing.assert_allclose(found.loglik, [*independent, fitted.log_prob(stack).sum()], rtol=1e-11)
+    np.testing.assert_allclose(found.aic, 2 * np.array([1, 2, 5]) - 2 * found.loglik)
+    np.testing.assert_allclose(found.bic, np.log(30) * np.array([1, 2, 5]) - 2 * found.loglik)
+
+
+def test_nearest_independent_entries_have_mean_and_variance_of_all_entries():
+    stack = np.asarray(MODEL.sample(jax.random.key(5), 20))
+    iid = nearest_iid(rectangular.fit(stack).model.parameters, MODEL.shape)
+    np.testing.assert_allclose(iid, [stack.mean(), *[stack.var()] * 4], rtol=1e-12)
+
+
+def test_a_member_is_left_out_from_where_it_is_not_finite(recording):
+    t = trajectories(recording, VARIANCES)
+    assert t.excluded.tolist() == [[0, 1], [1, 2]]
+    assert t.status[0][0] == "ok"
+    assert t.status[1][1].startswith("2 members excluded")
+    rest = np.delete(recording.invariants[:, 1, 0], 3, axis=0)
+    np.testing.assert_allclose(t.mean[1, 0], rest.mean(axis=0))
+    np.testing.assert_array_equal(variance_unit(t)[0], 1 / 5)
+
+
+def test_what_is_told_comes_from_the_trajectories(recording):
+    t = trajectories(recording, VARIANCES)
+    entry = json.loads(json.dumps(to_json_entry(t, 1, 0), allow_nan=False))
+    assert (entry["schema"], entry["epoch"], entry["matrix"], entry["shape"]) == (1, 1, "L0", [3, 5])
+    assert entry["parameters"]["vR"]["value"] == t.parameters[1, 0, 3]
+    assert entry["theory"][NAMES[9]]["q"] == t.q[1, 0, 4]
+    assert list(entry["models"]) == list(MODELS)
+    squared = entry["wasserstein"]["to_iid"]["w2_squared"]
+    assert sum(entry["wasserstein"]["squared_parts"].values()) == pytest.approx(squared, rel=1e-12)
+    table = matrices(t)
+    row = dict(zip(table.header, table.rows[2], strict=True))
+    assert (row["epoch"], row["matrix"], row["members"], row["vE"]) == (1, "L0", 11, t.parameters[1, 0, 4])
+    figure = draw_matrices(t)
+    above, *below = figure.axes
+    np.testing.assert_allclose(np.asarray(above.get_lines()[0].get_ydata()), t.w2[:, 0] / np.sqrt(15))
+    assert [ax.get_title().split("\u00a0")[0] for ax in below] == ["L0", "L1"]
+    assert render(figure, "png") == render(draw_matrices(t), "png")
+    assert "L1\u00a0(4\u00a0×\u00a04)" in section(t, "")
+
+
+@pytest.mark.parametrize("stack", [np.ones((4, 2, 3)), MODEL.sample(jax.random.key(0), 1)], ids=["constant", "single"])
+def test_what_has_no_number_is_null(stack):
+    stack = np.asarray(stack)
+    shape, finite = (stack.shape[1], stack.shape[2]), np.ones((len(stack), 1), bool)
+    invariants, blocks = recorded(stack)
+    recording = RectangularRecording(
+        np.array([0]), ("M",), (shape,), invariants[:, None, None], blocks[:, None, None], finite
+    )
+    t = trajectories(recording, (None,))
+    assert t.status[0][0] != "ok"
+    assert to_json_entry(t, 0, 0)["models"]["bipartite"]["loglik"] is None
+    assert len(matrices(t).rows) == 1
+    assert "M\u00a0(" in section(t, "")
+    assert render(draw_matrices(t), "png")
+
+
+@pytest.mark.parametrize("init", ["gaussian", "uniform", "he", "glorot"])
+def test_initial_variances_are_those_of_the_initial_weights(init):
+    """The relative error of a variance of 20 000 entries is at most sqrt(2 / 20000) = 1 %."""
+    kernel = np.asarray(initializer(init)(jax.random.key(0), (50, 400)))
+    law = initial_law(init, 50, 400)
+    assert law is not None
+    assert np.mean(kernel**2) == pytest.approx(float(law.cumulant(2)), rel=0.04)
+    assert initial_law("orthogonal", 50, 400) is None

@@ -1,0 +1,182 @@
+"""The program from the command line: a tiny run end to end, what it leaves behind, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from analysis import PIGMM, expectation, fit
+from experiments.__main__ import main
+from experiments.run.presets import PRESETS, RunConfig, from_settings, settings
+from invariants import NAMES, PAPER, evaluate
+
+RUN = ["run", "paper-gaussian", "--dataset", "sample", "--members", "6", "--epochs", "2", "--batch-size", "400"]
+
+
+def pigmm(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "experiments", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("run") / "out"
+    done = pigmm(*RUN, "--out", path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("report.html")
+    return path
+
+
+def test_a_run_leaves_what_the_contract_promises(folder):
+    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {".lock"}
+    assert {"config.json", "provenance.json", "results.nc", "fit.json", "report.html"} <= present
+    assert {"figures/deviations.pdf", "figures/wasserstein.png", "tables/parameters.csv"} <= present
+    assert {"rectangular.json", "figures/rectangular.pdf", "tables/rectangular.csv"} <= present
+    assert not [name for name in present if name.startswith(("checkpoints", "parts"))]
+
+
+def test_results_hold_what_was_measured(folder):
+    with xr.open_dataset(folder / "results.nc") as results:
+        assert results["invariants"].dims == ("member", "epoch", "layer", "invariant")
+        assert results["invariants"].shape == (6, 3, 3, 52)
+        assert results["invariants"].dtype == np.float64
+        assert list(results["invariant"].values) == list(NAMES)
+        assert results["weights"].dims == ("member", "epoch", "layer", "row", "column")
+        recomputed = evaluate(PAPER, results["weights"].values.astype(np.float64))
+        scale = evaluate(PAPER, np.abs(results["weights"].values).astype(np.float64))
+        assert np.max(np.abs(results["invariants"].values - recomputed) / scale) < 1e-6
+        assert results["test_accuracy"].shape == (6, 3)
+        assert bool(results["finite"].all())
+
+
+def test_every_entry_of_fit_json_is_the_fit_of_those_matrices(folder):
+    entries = json.loads((folder / "fit.json").read_text())
+    assert [(entry["epoch"], entry["layer"]) for entry in entries[:4]] == [(0, "L1"), (0, "L2"), (0, "L3"), (1, "L1")]
+    with xr.open_dataset(folder / "results.nc") as results:
+        stack = results["weights"].sel(epoch=2, layer="L2").values.astype(np.float64)
+    entry = entries[7]
+    assert (entry["epoch"], entry["layer"], entry["dim"], entry["members"]) == (2, "L2", 10, 6)
+    f = [entry["parameters"][f"f{k}"]["value"] for k in range(1, 14)]
+    np.testing.assert_allclose(f, fit(stack).model.parameters, atol=1e-6)
+    theory = expectation(PIGMM.from_parameters(f, dim=10), PAPER[13:])
+    np.testing.assert_allclose([entry["theory"][name]["value"] for name in NAMES[13:]], theory, rtol=1e-9)
+
+
+def test_the_same_command_again_finds_everything_done(folder, capsys):
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.name != ".lock"}
+    assert main([*RUN, "--out", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() == f"{folder}/report.html"
+    assert "finished and reported already" in told.err
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_report_redraws_the_same_bytes_without_training(folder):
+    before = {name: (folder / name).read_bytes() for name in ("fit.json", "figures/deviations.pdf", "report.html")}
+    for name in before:
+        (folder / name).unlink()
+    done = pigmm("report", folder)
+    assert done.returncode == 0
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert [line.split()[1] for line in done.stderr.splitlines()] == [
+        "reading",
+        "fitting",
+        "drawing",
+        "writing",
+        "done",
+    ]
+
+
+def test_another_configuration_in_the_same_folder_is_refused(folder, capsys):
+    assert_refused(capsys, [*RUN, "--seed", "3", "--out", str(folder)], "seed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["run", "paper-gauss"], "paper-gaussian"),
+        (["run", "paper-gaussian", "--member", "3"], "unrecognized"),
+        (["run", "paper-gaussian", "--members", "0"], "members"),
+        (["run", "paper-gaussian", "--chunk", "many"], "auto"),
+        (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "7", "8"], "square"),
+        (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "1", "1"], "square"),
+        (["run", "paper-gaussian", "--data-dir", "/nonexistent"], "/nonexistent"),
+        (["report", "/nonexistent"], "/nonexistent"),
+        (["analyze", "/nonexistent.npy"], "/nonexistent.npy"),
+        (["juggle"], "juggle"),
+        ([], "COMMAND"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, hint, tmp_path, capsys):
+    out = tmp_path / "out"
+    extra = ["--out", str(out)] if arguments[:1] == ["run"] else []
+    assert_refused(capsys, [*arguments, *extra], hint)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [(["--init", "zero"], "orthogonal"), (["--orders", "gpu"], "orders is 'gpu'; it must be one of auto, host")],
+)
+def test_a_law_or_a_source_of_orders_that_does_not_exist_is_refused(arguments, hint):
+    done = pigmm("run", "paper-gaussian", *arguments)  # in its own process: here checks of types refuse it first
+    assert done.returncode == 2
+    assert_one_line(done.stderr, hint)
+
+
+def test_an_occupied_or_impossible_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("something else")
+    assert_refused(capsys, [*RUN, "--out", str(tmp_path)], "not a run folder")
+    assert_refused(capsys, [*RUN, "--out", str(tmp_path / "file" / "below")], "--out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def assert_refused(capsys, arguments: list[str], hint: str) -> None:
+    try:
+        code = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert_one_line(capsys.readouterr().err, hint)
+
+
+def assert_one_line(message: str, hint: str) -> None:
+    assert hint in message
+    assert len(message.strip().splitlines()) == 1
+
+
+def test_help_is_instant_because_it_imports_no_jax():
+    code = "import sys; from experiments.__main__ import build_parser; build_parser(); sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["quickstart", "run", "analyze", "report", "presets"])
+def test_every_command_has_help_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example: pigmm {command}" in capsys.readouterr().out
+
+
+def test_presets_are_the_papers():
+    assert {"paper-gaussian", "paper-uniform", "paper-gaussian-l2", "paper-uniform-l2"} <= set(PRESETS)
+    assert {f"width-{w}-{init}" for w in (10, 40, 160, 640) for init in ("gaussian", "uniform")} <= set(PRESETS)
+    paper = PRESETS["paper-gaussian"].config.train
+    assert (paper.members, paper.epochs, paper.hidden, paper.batch_size) == (1000, 50, (10, 10, 10), 100)
+    assert PRESETS["paper-uniform-l2"].config.train.weight_decay == 0.01
+    assert PRESETS["width-640-uniform"].config.train.hidden == (640, 640)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_settings_come_back_from_their_plain_values(name):
+    config = PRESETS[name].config
+    assert from_settings(json.loads(json.dumps(settings(config)))) == config
+
+
+def test_graphs_out_of_range_are_named():
+    with pytest.raises((ValueError, TypeError), match="graphs"):
+        RunConfig(graphs="some")  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,20 @@
+"""Progress lines: rates of what is really gained."""
+
+import itertools
+import re
+
+from experiments.cli import progress
+from experiments.cli.progress import Progress
+
+
+def test_a_chunk_that_begins_anew_leaves_no_negative_rate(tmp_path, monkeypatch):
+    clock = itertools.count(0.0, 20.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with (tmp_path / "lines").open("w") as lines:
+        shown = Progress("training", "network-epochs", lines)
+        for done in (10, 20, 30, 5, 10, 15):
+            shown.update(done, 100)
+    written = (tmp_path / "lines").read_text().splitlines()
+    assert len(written) == 6
+    rates = [float(match[1]) for line in written if (match := re.search(r", (\S+)/s", line))]
+    assert rates == [0.5, 0.5, 0.25, 0.25]

@@ -1,0 +1,51 @@
+"""Provenance: complete, plain JSON, and about this source tree only."""
+
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.run.provenance import git_state, provenance
+from experiments.run.stopwatch import Timing
+from experiments.store import atomic
+
+
+def test_provenance_is_complete(tmp_path: Path):
+    began = datetime.now(UTC) - timedelta(seconds=4)
+    record = provenance(seed=7, timing=Timing(began, 4.0, sessions=2), network_epochs=20, data="ten images")
+    atomic.write_json(tmp_path / "provenance.json", record)
+    assert json.loads((tmp_path / "provenance.json").read_text()) == record
+    assert record["versions"]["numpy"] == np.__version__
+    assert record["seeds"] == {"root": 7}
+    assert record["data"] == "ten images"
+    assert record["network_epochs_per_second"] == 5.0
+    assert record["sessions"] == 2
+    assert record["backend"] == "cpu"
+    assert len(record["devices"]) == 2
+    assert "--xla_force_host_platform_device_count=2" in record["environment"]["XLA_FLAGS"]
+    started, ended = (datetime.fromisoformat(record[f"training_{when}_utc"]) for when in ("started", "ended"))
+    assert (ended - started).total_seconds() == pytest.approx(4.0, abs=1.0)
+
+
+def test_git_state_is_of_this_folder_alone(tmp_path: Path):
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True)
+
+    assert git_state(tmp_path) is None
+    git("init")
+    assert git_state(tmp_path) is None
+    (tmp_path / "f").write_text("1")
+    git("add", "f")
+    git("commit", "-m", "one")
+    state = git_state(tmp_path)
+    assert state is not None
+    assert len(state["commit"]) == 40
+    assert not state["dirty"]
+    (tmp_path / "f").write_text("2")
+    assert git_state(tmp_path) == state | {"dirty": True}
+    (tmp_path / "site-packages").mkdir()
+    assert git_state(tmp_path / "site-packages") is None
