@@ -1,22 +1,28 @@
-"""Statistics of ensembles of matrices: representation blocks, models, expectations, distances and their errors."""
+"""Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
-from analysis import rectangular
-from analysis.entry_law import EntryLaw
-from analysis.fitting import Fit, fit, fit_invariants, fit_moments
-from analysis.initialisation import iid_invariants, iid_model, iid_parameters
-from analysis.moments import deviation, moments
-from analysis.pigmm import PIGMM
-from analysis.representation import block_moments, compose, project
-from analysis.wasserstein import wasserstein, wasserstein_squared_parts
-from analysis.wick import expectation, expectations
+from analysis.contrast import Contrast, contrast
+from analysis.model.entry_law import EntryLaw
+from analysis.model.fitting import Fit, fit, fit_invariants, fit_moments
+from analysis.model.gaussian import PIGMM, Gaussian, model_of
+from analysis.model.initial import iid_invariants, iid_model, iid_parameters
+from analysis.model.wasserstein import wasserstein, wasserstein_squared_parts
+from analysis.model.wick import expectation, expectations
+from analysis.statistics import Statistics
+from analysis.study import study
+from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
 
 __all__ = [
     "PIGMM",
+    "Contrast",
     "EntryLaw",
     "Fit",
-    "block_moments",
-    "compose",
-    "deviation",
+    "Gaussian",
+    "Separate",
+    "Simultaneous",
+    "Statistics",
+    "Symmetric",
+    "Symmetry",
+    "contrast",
     "expectation",
     "expectations",
     "fit",
@@ -25,9 +31,9 @@ __all__ = [
     "iid_invariants",
     "iid_model",
     "iid_parameters",
-    "moments",
-    "project",
-    "rectangular",
+    "model_of",
+    "recognised_symmetry",
+    "study",
     "wasserstein",
     "wasserstein_squared_parts",
 ]

@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from analysis.block_tensors import covariance_tensors, mean_tensors, norms, radicals
-from analysis.entry_law import EntryLaw
-from analysis.initialisation import iid_model
-from analysis.parameters import covariance_blocks
-from analysis.partitions import identify
-from analysis.pigmm import PIGMM
+from analysis.model.entry_law import EntryLaw
+from analysis.model.gaussian import PIGMM
+from analysis.model.initial import iid_model
+from analysis.symmetry import Simultaneous
+from analysis.symmetry.partitions import identify
 from invariants import PAPER, Graph
 
 DEFAULT_DIM = 10
@@ -110,12 +109,16 @@ def published_se_parameters(law: EntryLaw, dim: int, members: int) -> Float[np.n
     def variance_about_means(graph: Graph) -> float:
         return variance(graph) * (1 + members**-2) + dim**graph.nodes * pair * (members - 1) / members**2
 
-    linear = [sum(float(c) ** 2 * variance(graph) for graph, c in tensor.items()) for tensor in mean_tensors(dim)]
+    symmetry = Simultaneous(dim)
+    tensors, norms = symmetry.tensors, symmetry.weights[2:]
+    linear = [sum(float(c) ** 2 * variance(graph) for graph, c in tensor.items()) for tensor in tensors.means]
     quadratic = [
-        sum(float(c / norm) ** 2 * (variance_about_means if k < 3 else variance)(graph) for graph, c in tensor.items())
-        for k, (tensor, norm) in enumerate(zip(covariance_tensors(dim), norms(dim), strict=True))
+        sum(
+            (float(c) / norm) ** 2 * (variance_about_means if k < 3 else variance)(graph) for graph, c in tensor.items()
+        )
+        for k, (tensor, norm) in enumerate(zip(tensors.covariances, norms, strict=True))
     ]
-    total = radicals(dim) ** 2 * [*linear, *quadratic]
+    total = np.array([*tensors.mean_radicals, *tensors.radicals]) ** 2 * [*linear, *quadratic]
     total[4] += 2 * pair / (dim - 1)
     total[12] -= 4 * (dim + 1) * (dim - 3) * pair / (dim * (dim - 1) ** 2 * (dim - 2) ** 2)
     return np.sqrt(total / members)
@@ -144,11 +147,14 @@ def published_distance(
     part, and a variance below 0 counts as 0, where the scripts return NaN.
     """
     total = np.sum((f[..., :2] - g[..., :2]) ** 2, axis=-1)
-    for ours, theirs in zip(covariance_blocks(f, dim), covariance_blocks(g, dim), strict=True):
-        root = _published_root(ours.covariance)
-        mixed = _published_root(root @ theirs.covariance @ root)
-        traces = [np.trace(part, axis1=-2, axis2=-1) for part in (ours.covariance, theirs.covariance, mixed)]
-        total = total + ours.multiplicity * (traces[0] + traces[1] - 2 * traces[2])
+    symmetry = Simultaneous(dim)
+    for block, ours, theirs in zip(
+        symmetry.blocks, symmetry.unpack(f).covariances, symmetry.unpack(g).covariances, strict=True
+    ):
+        root = _published_root(ours)
+        mixed = _published_root(root @ theirs @ root)
+        traces = [np.trace(part, axis1=-2, axis2=-1) for part in (ours, theirs, mixed)]
+        total = total + block.dimension * (traces[0] + traces[1] - 2 * traces[2])
     return np.asarray(np.real(total))
 
 

@@ -1,70 +1,147 @@
-"""A theory fitted to an ensemble against the means of the same ensemble: errors, z and p, jointly over its members."""
+"""Several recordings side by side, and each two of them compared at every epoch and layer that both have."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import erfc
+from jaxtyping import Bool, Float, Int
 
-from analysis.resampling import Resampling
-
-ROUNDING = 1e-12
-"""Differences and errors below this fraction of the values compared are rounding errors, and count as 0."""
-
-
-class Comparison(NamedTuple):
-    """Theory minus mean of every observable, with its errors; all but the first NaN for a single member."""
-
-    difference: Float[np.ndarray, "observables"]
-    error: Float[np.ndarray, "observables"]
-    """Joint standard errors of theory minus mean: both come from the same members, so their errors are correlated."""
-    deviation: Float[np.ndarray, "observables"]
-    """Standard errors of (theory - mean) / std, to first order."""
-    bias: Float[np.ndarray, "observables"]
-    """Bias of order 1/N of the theory, a nonlinear function of the fit; subtract it for a nearly unbiased theory."""
-    z: Float[np.ndarray, "observables"]
-    """difference / error, with its sign; 0 where both vanish, NaN where only the error does."""
-    p: Float[np.ndarray, "observables"]
-    """Two-sided p-values of z from the normal distribution."""
+from analysis.contrast import Contrast, Difference, Ensemble, contrast_ensembles, mean_difference, no_contrast
+from analysis.recording import Recording, included
+from analysis.statistics import Statistics
+from analysis.symmetry import Symmetry
 
 
-def compare(
-    values: Float[np.ndarray, "N observables"],
-    theory: Float[np.ndarray, "observables"],
-    theories: Float[np.ndarray, "replicates observables"],
-    resampling: Resampling,
-) -> Comparison:
-    """Compare the means of observables with what a fitted model expects of them.
+class Between(NamedTuple):
+    """How two ensembles differ at E common epochs and L common layers, second minus first; NaN where no member is left."""
+
+    epochs: Int[np.ndarray, "E"]
+    layers: tuple[str, ...]
+    symmetries: tuple[Symmetry, ...]
+    paired: bool
+    """Whether equal members of both were taken together."""
+    members: Int[np.ndarray, "E L 2"]
+    """Members of each that enter."""
+    w2: Float[np.ndarray, "E L"]
+    """2-Wasserstein distance between the fitted laws."""
+    w2_se: Float[np.ndarray, "E L"]
+    w2_null: Float[np.ndarray, "E L"]
+    """Its mean when members are assigned to the two at random."""
+    w2_p: Float[np.ndarray, "E L"]
+    """p-value of that test."""
+    w2_squared_parts: Float[np.ndarray, "E L parts"]
+    invariants: Difference
+    """Of the mean invariants [E, L, graphs]."""
+    q: Float[np.ndarray, "E L graphs"]
+    """Their p-values adjusted for the false-discovery rate within each epoch and layer."""
+    accuracy: Difference
+    """Of the mean test accuracies [E]; NaN without training."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the invariants."""
+        symmetry = self.symmetries[0]
+        return tuple(map(symmetry.key, (*symmetry.fitted, *symmetry.predicted)))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of a squared distance."""
+        return ("mean", *(block.name for block in self.symmetries[0].blocks))
+
+
+class SideBySide(NamedTuple):
+    """Several runs by name, and how each two of them differ where they have layers of one name and size."""
+
+    runs: Mapping[str, Statistics]
+    pairs: Mapping[tuple[str, str], Between]
+
+
+class Side(NamedTuple):
+    """What one of the two runs has recorded, of N members, at the common E epochs and L layers."""
+
+    invariants: Float[np.ndarray, "N E L graphs"]
+    block_moments: Float[np.ndarray, "N E L moments"]
+    used: Bool[np.ndarray, "N E L"]
+    test_accuracy: Float[np.ndarray, "N E"]
+
+
+def contrast_runs(first: Recording, second: Recording, *, paired: bool = False) -> Between | None:
+    """Compare the layers that have the same name and size in both runs; None where there is none, or no common epoch.
 
     Args:
-        values: every observable of every member, all finite.
-        theory: its expectation under the model fitted to all members.
-        theories: its expectation under the fits to the replicates.
-        resampling: the replicates of these N members.
+        first: what was recorded of one.
+        second: and of the other.
+        paired: members of the same number share their randomness, as in runs of the same seed; those that both runs
+            have are then compared in pairs, and runs that have none in common as if they were independent.
     """
-    mean, std = np.mean(values, axis=0), np.std(values, axis=0)
-    centred = values - mean
-    shifts, squares = np.split(resampling.weights @ np.concatenate([centred, centred**2], axis=1), 2, axis=1)
-    differences, spreads = theories - (mean + shifts), np.sqrt(np.maximum(squares - shifts**2, 0))
-    scale = ROUNDING * (np.abs(theory) + np.abs(mean) + std)
-    difference, error = _rounded(theory - mean, scale), _rounded(resampling.error(differences), scale)
-    z = np.where((difference == 0) & (error == 0), 0.0, difference / _positive(error))
-    deviations = (differences - difference / _positive(std) * spreads) / _positive(std)
-    return Comparison(
-        difference=difference,
-        error=error,
-        deviation=np.where(error == 0, 0.0, resampling.error(deviations)),
-        bias=resampling.bias(differences, difference),
-        z=z,
-        p=erfc(np.abs(z) / np.sqrt(2)),
+    epochs = np.intersect1d(first.epochs, second.epochs)
+    layers = [layer for layer in _sized_layers(first) if layer in _sized_layers(second)]
+    if not layers or not len(epochs):
+        return None
+    common, *rows = np.intersect1d(first.members, second.members, return_indices=True)
+    paired = paired and len(common) > 0
+    if not paired:
+        rows = [np.arange(len(first.members)), np.arange(len(second.members))]
+    one, other = _side(first, rows[0], epochs, layers), _side(second, rows[1], epochs, layers)
+    if paired:
+        both = one.used & other.used
+        one, other = one._replace(used=both), other._replace(used=both)
+    cells = [
+        [_contrast(one, other, (e, i), symmetry, paired=paired) for i, (_, symmetry) in enumerate(layers)]
+        for e in range(len(epochs))
+    ]
+    names = ("w2", "w2_se", "w2_null", "w2_p", "w2_squared_parts", "invariants", "q")
+    stacked = {name: np.array([[getattr(cell, name) for cell in row] for row in cells]) for name in names}
+    invariants = Difference._make(np.moveaxis(stacked.pop("invariants"), 2, 0))
+    return Between(
+        epochs=epochs,
+        layers=tuple(name for name, _ in layers),
+        symmetries=tuple(symmetry for _, symmetry in layers),
+        paired=paired,
+        members=np.stack([side.used.sum(axis=0) for side in (one, other)], axis=-1),
+        invariants=invariants,
+        accuracy=Difference._make(np.array([_accuracy(one, other, e, paired=paired) for e in range(len(epochs))]).T),
+        **stacked,
     )
 
 
-def _rounded(values: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """The values, with 0 for what is smaller than the rounding errors of `scale`; NaN stays."""
-    return np.where(np.abs(values) <= scale, 0.0, values)
+def _sized_layers(recording: Recording) -> list[tuple[str, Symmetry]]:
+    return list(zip(recording.layers, recording.symmetries, strict=True))
 
 
-def _positive(values: np.ndarray) -> np.ndarray:
-    """The values, NaN where they are not positive: nothing can be measured in units of them."""
-    return np.where(values > 0, values, np.nan)
+def _side(
+    recording: Recording, rows: Int[np.ndarray, "N"], epochs: Int[np.ndarray, "E"], layers: list[tuple[str, Symmetry]]
+) -> Side:
+    """The chosen members, epochs and layers; who enters the statistics depends on the epochs that are left out, too."""
+    e = np.searchsorted(recording.epochs, epochs)
+    at = np.ix_(rows, e, np.array([_sized_layers(recording).index(layer) for layer in layers]))
+    training = recording.training
+    accuracy = np.full(recording.finite.shape, np.nan) if training is None else training.test_accuracy
+    return Side(
+        recording.invariants[at],
+        recording.block_moments[at],
+        included(recording)[at],
+        accuracy[np.ix_(rows, e)],
+    )
+
+
+def _contrast(one: Side, other: Side, at: tuple[int, int], symmetry: Symmetry, *, paired: bool) -> Contrast:
+    """One epoch and layer."""
+    first, second = _ensemble(one, at), _ensemble(other, at)
+    members = len(first.invariants), len(second.invariants)
+    return (
+        contrast_ensembles(first, second, symmetry, paired=paired) if all(members) else no_contrast(symmetry, members)
+    )
+
+
+def _ensemble(side: Side, at: tuple[int, int]) -> Ensemble:
+    used = side.used[:, *at]
+    return Ensemble(side.invariants[:, *at][used], side.block_moments[:, *at][used])
+
+
+def _accuracy(one: Side, other: Side, epoch: int, *, paired: bool) -> Difference:
+    """Difference of the mean test accuracies over the members that enter the statistics of every layer."""
+    first, second = (side.test_accuracy[:, epoch][side.used[:, epoch].all(axis=-1)] for side in (one, other))
+    if not (len(first) and len(second)):
+        return Difference._make([np.array(np.nan)] * len(Difference._fields))
+    return mean_difference(first, second, paired=paired)

@@ -1,27 +1,33 @@
 """Whether two ensembles follow the same law: the distance between their models, and differences of their means."""
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from html import escape
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtr
 
-from analysis.fitting import parameters_from_moments
-from analysis.resampling import Resampling, bootstrap
-from analysis.trajectories import REPLICATES, SEED
-from analysis.uncertainty import replicated_parameters
-from analysis.wasserstein import wasserstein_squared_parts
+from analysis.inference.multiplicity import LEVEL, benjamini_hochberg
+from analysis.inference.resampling import Resampling, bootstrap
+from analysis.model.fitting import read_ensemble
+from analysis.model.plugin import parameters_from_moments, replicated_parameters
+from analysis.model.wasserstein import wasserstein_squared_parts
+from analysis.statistics import REPLICATES, SEED, largest
+from analysis.symmetry import Symmetry, default_symmetry
+from analysis.symmetry.base import chosen_members, finite_members
 
 ROUNDING = 1e-12
 """Distance, as a fraction of the root mean square norm of the matrices, that counts as none."""
 
 
 class Ensemble(NamedTuple):
-    """What is known of the members of one ensemble of D x D matrices, all finite."""
+    """What is known of the members of one ensemble, all finite."""
 
     invariants: Float[np.ndarray, "N graphs"]
-    block_moments: Float[np.ndarray, "N 10"]
+    """Those that the symmetry fits and predicts."""
+    block_moments: Float[np.ndarray, "N moments"]
 
 
 class Difference(NamedTuple):
@@ -36,9 +42,14 @@ class Difference(NamedTuple):
     """Two-sided, from Student's distribution; too small for skewed quantities of ensembles of very unequal size."""
 
 
-class Contrast(NamedTuple):
-    """How far two ensembles are apart."""
+@dataclass(frozen=True, repr=False)
+class Contrast:
+    """How far two ensembles are apart; NaN where one of them has no member."""
 
+    symmetry: Symmetry
+    """Under which they are compared."""
+    members: tuple[int, int]
+    """Members of each that were compared, all of them finite."""
     w2: float
     """2-Wasserstein distance (not squared) between the two fitted models."""
     w2_se: float
@@ -48,17 +59,67 @@ class Contrast(NamedTuple):
     w2_p: float
     """Share of random assignments with a distance at least as large: an exact test that both ensembles follow one law,
     and of pairs that the two of each are exchangeable."""
-    w2_squared_parts: Float[np.ndarray, "5"]
+    w2_squared_parts: Float[np.ndarray, "parts"]
+    """Its square split over the mean and the blocks."""
     invariants: Difference
+    """Of the mean invariants, in the order of `names`."""
+    q: Float[np.ndarray, "graphs"]
+    """Their p-values adjusted for the false-discovery rate."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the invariants."""
+        return tuple(map(self.symmetry.key, (*self.symmetry.fitted, *self.symmetry.predicted)))
+
+    def __repr__(self) -> str:
+        name = self.names[int(largest(self.invariants.effect))]
+        count = int(np.sum(self.q < LEVEL))
+        return (
+            f"Contrast({self.symmetry}, {self.members[0]} and {self.members[1]} members: W2 = {self.w2:.4g} +- "
+            f"{self.w2_se:.2g} ({self.w2_null:.4g} by chance, p = {self.w2_p:.3g}), {count} of {len(self.names)} mean "
+            f"invariants differ, {name} the most)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
 
 
-def contrast(first: Ensemble, second: Ensemble, dim: int, *, paired: bool = False) -> Contrast:
-    """Compare two ensembles of D x D matrices.
+def contrast(a: Any, b: Any, symmetry: Symmetry | None = None, *, paired: bool = False) -> Contrast:
+    """Compare two ensembles of matrices [N, m, n] and [M, m, n].
+
+    Args:
+        a: one ensemble; members with a non-finite entry are left out.
+        b: the other.
+        symmetry: by default simultaneous permutations for square matrices, separate ones for others.
+        paired: member i of one and member i of the other share their randomness, as in runs of the same seed; a pair
+            of which one is not finite is then left out.
+
+    Raises:
+        ValueError: if the matrices differ in shape, there is no finite member, or ensembles of unequal size are to be
+            paired.
+    """
+    symmetry = symmetry or default_symmetry(a)
+    both = [read_ensemble(data, symmetry) for data in (a, b)]
+    finite = [finite_members(data) for data in both]
+    if paired and len(finite[0]) == len(finite[1]):
+        finite = [finite[0] & finite[1]] * 2
+    kept = [chosen_members(data, chosen) for data, chosen in zip(both, finite, strict=True)]
+    graphs = (*symmetry.fitted, *symmetry.predicted)
+    if not all(chosen.any() for chosen in finite):
+        raise ValueError("an ensemble without a finite member: nothing to compare; look for divergence in training")
+    first, second = (
+        Ensemble(symmetry.evaluate(graphs, data), np.asarray(symmetry.block_moments(data))) for data in kept
+    )
+    return contrast_ensembles(first, second, symmetry, paired=paired)
+
+
+def contrast_ensembles(first: Ensemble, second: Ensemble, symmetry: Symmetry, *, paired: bool = False) -> Contrast:
+    """Compare two ensembles whose invariants and block moments are known.
 
     Args:
         first: one ensemble.
         second: the other.
-        dim: D.
+        symmetry: of both.
         paired: member i of one and member i of the other share their randomness, as in runs of the same seed. Pairs are
             then resampled together, and only the two of a pair trade places; without this the errors would be too
             large.
@@ -71,24 +132,36 @@ def contrast(first: Ensemble, second: Ensemble, dim: int, *, paired: bool = Fals
         raise ValueError(f"ensembles of {sizes[0]} and {sizes[1]} members: give some, and equally many to pair them")
     draws = bootstrap(sizes[0], REPLICATES, SEED), bootstrap(sizes[1], REPLICATES, SEED if paired else SEED + 1)
     resampled = _distances(
-        replicated_parameters(first.block_moments, draws[0].weights),
-        replicated_parameters(second.block_moments, draws[1].weights),
-        dim,
+        replicated_parameters(first.block_moments, draws[0].weights, symmetry),
+        replicated_parameters(second.block_moments, draws[1].weights, symmetry),
+        symmetry,
     )
     everyone = np.concatenate([first.block_moments, second.block_moments])
-    one, other = _assignments(sizes, paired, REPLICATES, SEED)
-    null = _distances(replicated_parameters(everyone, one), replicated_parameters(everyone, other), dim)
-    f, g = (parameters_from_moments(ensemble.block_moments, dim) for ensemble in (first, second))
-    w2 = float(_distances(f, g, dim))
+    assigned = _assignments(sizes, paired, REPLICATES, SEED)
+    null = _distances(*(replicated_parameters(everyone, weights, symmetry) for weights in assigned), symmetry)
+    f, g = (parameters_from_moments(ensemble.block_moments, symmetry) for ensemble in (first, second))
+    w2 = float(_distances(f, g, symmetry))
     as_large = null >= w2 * (1 - 1e-9)  # an assignment that is the given one differs in rounding
+    invariants = mean_difference(first.invariants, second.invariants, paired=paired)
     return Contrast(
+        symmetry=symmetry,
+        members=sizes,
         w2=w2,
         w2_se=float(_smaller(draws).error(resampled)),
         w2_null=float(null.mean()),
         w2_p=float((1 + np.sum(as_large)) / (1 + len(null))),
-        w2_squared_parts=np.array(wasserstein_squared_parts(f, g, dim)),
-        invariants=mean_difference(first.invariants, second.invariants, paired=paired),
+        w2_squared_parts=wasserstein_squared_parts(f, g, symmetry),
+        invariants=invariants,
+        q=benjamini_hochberg(invariants.p),
     )
+
+
+def no_contrast(symmetry: Symmetry, members: tuple[int, int]) -> Contrast:
+    """What is known of two ensembles of which one has no member: nothing."""
+    graphs, parts = len(symmetry.fitted) + len(symmetry.predicted), 1 + len(symmetry.blocks)
+    unknown = Difference._make([np.full(graphs, np.nan)] * len(Difference._fields))
+    nan = float("nan")
+    return Contrast(symmetry, members, nan, nan, nan, nan, np.full(parts, nan), unknown, np.full(graphs, nan))
 
 
 def mean_difference(
@@ -127,10 +200,12 @@ def _assignments(
 
 
 def _distances(
-    f: Float[np.ndarray, "*replicates 13"], g: Float[np.ndarray, "*replicates 13"], dim: int
+    f: Float[np.ndarray, "*replicates parameters"], g: Float[np.ndarray, "*replicates parameters"], symmetry: Symmetry
 ) -> Float[np.ndarray, "*replicates"]:
-    """W2 between models, 0 where it is a rounding error of their size: equal ensembles are to be at no distance."""
-    distance, size = (np.sqrt(sum(wasserstein_squared_parts(f, other, dim))) for other in (g, np.zeros(13)))
+    """W2 between laws, 0 where it is a rounding error of their size: equal ensembles are to be at no distance."""
+    distance, size = (
+        np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1)) for other in (g, np.zeros_like(g))
+    )
     return np.where(distance <= ROUNDING * size, 0.0, distance)
 
 

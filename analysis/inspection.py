@@ -4,28 +4,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.special import betaincinv, gammaincinv
 
-from analysis.false_discovery import benjamini_hochberg
-from analysis.fitting import fit
-from analysis.gaussianity import Shape, block_shape, coordinate_quantiles, whitened_coordinates
-from analysis.moments import deviation, moments
-from analysis.normality import Quantiles, mahalanobis_quantiles
-from analysis.pipeline import Recording, included
-from analysis.randomisation import Invariance, Symmetry, accepted_symmetry, invariance_test
-from analysis.representation import block_moments
-from analysis.resampling import bootstrap
-from analysis.symmetry import identity_test
-from analysis.trajectories import REPLICATES, SEED
-from analysis.uncertainty import uncertainty
-from analysis.wick import expectation
-from invariants import CUBIC_AND_QUARTIC, enumerate_graphs, evaluate
+from analysis.inference.errors import uncertainty
+from analysis.inference.gaussianity import Shape, block_shape, coordinate_quantiles, whitened_coordinates
+from analysis.inference.moments import deviation, moments
+from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.nesting import nested_tests, within_full
+from analysis.inference.normality import Quantiles, mahalanobis_quantiles
+from analysis.inference.randomisation import Invariance, Permutations, accepted_permutations, invariance_test
+from analysis.inference.resampling import bootstrap
+from analysis.model.family import fit_family
+from analysis.model.fitting import fit_moments
+from analysis.model.wick import expectations
+from analysis.recording import Recording, included
+from analysis.statistics import REPLICATES, SEED
+from analysis.symmetry import Simultaneous, Symmetric, Symmetry
+from invariants import Graph
 
-GRAPHS = enumerate_graphs(3) + enumerate_graphs(4)
-"""All 348 cubic and quartic invariants."""
-IN_PAPER = np.isin(np.arange(len(GRAPHS)), [GRAPHS.index(graph) for graph in CUBIC_AND_QUARTIC])
-"""Which of them are among the 39 of the paper."""
 KEY_EPOCHS = (0, 1, 10)
 """Epochs inspected besides the last: before training, after the fastest changes, and well into it."""
 PERMUTATIONS = 199
@@ -34,30 +31,45 @@ MOST_ENTRIES = 2**20
 
 
 class Inspection(NamedTuple):
-    """One epoch and layer. Numbers over `GRAPHS` are as in `Trajectories`, `q` over all that was inspected with it."""
+    """One epoch and layer; numbers of invariants are as in `Statistics`."""
 
     epoch: int
     layer: str
     members: int
-    symmetries: dict[Symmetry, Invariance]
+    symmetry: Symmetry
+    permutations: dict[Permutations, Invariance]
+    """A randomisation test of each group of permutations that can act on the matrices."""
     accepted: str
-    """The largest symmetry that the data accept at 5 %, "none", or "not tested"."""
+    """The largest group that the data accept at 5 %, "none", or "not tested"."""
     shape: Shape
     distances: Quantiles
     """Squared Mahalanobis distance of the members to the fit, beside chi^2."""
     band: Float[np.ndarray, "2 points"]
     """Where 95 % of the observed quantiles of the distance would lie, each by itself, if it were chi^2."""
     coordinates: Quantiles
-    """Whitened coordinates of V_0, V_H, V_2, V_3, beside the standard normal law."""
-    theory: Float[np.ndarray, "348"]
-    mean: Float[np.ndarray, "348"]
-    std: Float[np.ndarray, "348"]
-    deviation: Float[np.ndarray, "348"]
-    z: Float[np.ndarray, "348"]
-    p: Float[np.ndarray, "348"]
-    q: Float[np.ndarray, "348"]
+    """Whitened coordinates of each block, beside the standard normal law."""
+    graphs: tuple[Graph, ...]
+    """All cubic and quartic invariants."""
+    theory: Float[np.ndarray, "graphs"]
+    mean: Float[np.ndarray, "graphs"]
+    std: Float[np.ndarray, "graphs"]
+    deviation: Float[np.ndarray, "graphs"]
+    z: Float[np.ndarray, "graphs"]
+    p: Float[np.ndarray, "graphs"]
+    q: Float[np.ndarray, "graphs"]
     status: str
     """"ok", or cause and remedy of what could not be computed."""
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks."""
+        return tuple(block.name for block in self.symmetry.blocks)
+
+    @property
+    def predicted(self) -> Bool[np.ndarray, "graphs"]:
+        """Which of the graphs are among those that the report predicts: the paper's 39, for its symmetry."""
+        chosen = set(self.symmetry.predicted)
+        return np.array([graph in chosen for graph in self.graphs])
 
 
 class Findings(NamedTuple):
@@ -73,7 +85,7 @@ def key_epochs(epochs: Int[np.ndarray, "E"]) -> list[int]:
 
 
 def inspect_recording(
-    recording: Recording, matrices: Sequence[Float[np.ndarray, "N key_epochs D D"]] | None
+    recording: Recording, matrices: Sequence[Float[np.ndarray, "N key_epochs m n"]] | None
 ) -> Findings:
     """Inspect every layer at the `key_epochs`, with the members that enter the other statistics there.
 
@@ -88,41 +100,43 @@ def inspect_recording(
         for position, (layer, stacks) in enumerate(zip(recording.layers, matrices, strict=True)):
             stack = np.asarray(stacks[used[:, epoch, position], k], np.float64)
             number = int(recording.epochs[epoch])
-            if cause := _obstacle(stack):
+            symmetry = recording.symmetries[position]
+            if cause := _obstacle(stack, symmetry):
                 remarks.append(f"{layer} at epoch {number} was not inspected: {cause}.")
             else:
-                found.append(inspect(stack, number, layer))
-    q = benjamini_hochberg(np.array([one.p for one in found]))
-    return Findings(tuple(one._replace(q=row) for one, row in zip(found, q, strict=True)), tuple(remarks))
+                found.append(inspect(stack, symmetry, number, layer))
+    return Findings(tuple(found), tuple(remarks))
 
 
-def inspect(stack: Float[np.ndarray, "N D D"], epoch: int, layer: str) -> Inspection:
+def inspect(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, epoch: int, layer: str) -> Inspection:
     """Randomisation tests, shape of the law, and all cubic and quartic invariants of one ensemble.
 
     Raises:
-        ValueError: fewer than 3 members, D < 4, or an entry that is not finite.
+        ValueError: fewer members than the fit needs, matrices too small for some block, or an entry that is not finite.
     """
-    if cause := _obstacle(stack):
+    if cause := _obstacle(stack, symmetry):
         raise ValueError(cause)
-    members, dim, _ = stack.shape
-    blocks, values = np.asarray(block_moments(stack)), np.asarray(evaluate(GRAPHS, stack))
-    model = fit(stack).model
-    coordinates = whitened_coordinates(stack, model)
-    distances = mahalanobis_quantiles(blocks, dim)
-    errors = uncertainty(values, blocks, GRAPHS, dim, None, bootstrap(members, REPLICATES, SEED))
-    theory, observed = expectation(model, GRAPHS), moments(values)
-    symmetries, shape = _symmetries(stack), block_shape(coordinates)
-    causes = dict.fromkeys([*(test.status for test in symmetries.values()), shape.status])
+    members, graphs = len(stack), (*symmetry.graphs(3), *symmetry.graphs(4))
+    blocks, values = np.asarray(symmetry.block_moments(stack)), symmetry.evaluate(graphs, stack)
+    model = fit_moments(blocks, symmetry).model
+    whitened = whitened_coordinates(stack, model)
+    distances = mahalanobis_quantiles(blocks, symmetry)
+    errors = uncertainty(values, blocks, graphs, symmetry, None, bootstrap(members, REPLICATES, SEED))
+    theory, observed = expectations(model.parameters, graphs, symmetry), moments(values)
+    permutations, shape = _permutations(stack, symmetry), block_shape(whitened)
+    causes = dict.fromkeys([*(test.status for test in permutations.values()), shape.status])
     return Inspection(
         epoch=epoch,
         layer=layer,
         members=members,
-        symmetries=symmetries,
-        accepted=_accepted(symmetries, float(identity_test(blocks, dim).p)),
+        symmetry=symmetry,
+        permutations=permutations,
+        accepted=_accepted(permutations, _identities(blocks, symmetry)),
         shape=shape,
         distances=distances,
-        band=_chi2_band(members, dim, len(distances.expected)),
-        coordinates=coordinate_quantiles(coordinates),
+        band=_chi2_band(members, symmetry.size, len(distances.expected)),
+        coordinates=coordinate_quantiles(whitened),
+        graphs=graphs,
         theory=theory,
         mean=observed.mean,
         std=observed.std,
@@ -134,35 +148,53 @@ def inspect(stack: Float[np.ndarray, "N D D"], epoch: int, layer: str) -> Inspec
     )
 
 
-def _obstacle(stack: np.ndarray) -> str:
+def _obstacle(stack: np.ndarray, symmetry: Symmetry) -> str:
     """Why an ensemble cannot be inspected; empty where it can."""
-    members, dim, _ = stack.shape
-    if members < 3:
-        return f"{members} finite members: use at least 3"
-    if dim < 4:
-        return f"matrices of {dim} x {dim}, of which blocks are absent: use D >= 4"
+    least = max(3, symmetry.blocks[0].copies + 1)
+    if len(stack) < least:
+        return f"{len(stack)} finite members: use at least {least}"
+    if any(block.dimension == 0 for block in symmetry.blocks):
+        rows, columns = stack.shape[1:]
+        return f"matrices of {rows} x {columns}, of which blocks are absent: use larger ones (D >= 4)"
     return "" if np.all(np.isfinite(stack)) else "entries are not finite: exclude diverged members"
 
 
-def _symmetries(stack: np.ndarray) -> dict[Symmetry, Invariance]:
+def _groups(symmetry: Symmetry) -> tuple[Permutations, ...]:
+    """The permutations that carry matrices of this kind into each other."""
+    if isinstance(symmetry, Symmetric):
+        return (Permutations.SIMULTANEOUS,)
+    (rows, columns), *_ = symmetry.shapes
+    return tuple(group for group in Permutations if rows == columns or group is not Permutations.SIMULTANEOUS)
+
+
+def _permutations(stack: np.ndarray, symmetry: Symmetry) -> dict[Permutations, Invariance]:
+    groups = _groups(symmetry)
     if stack.size <= MOST_ENTRIES:
-        return {symmetry: invariance_test(stack, symmetry, PERMUTATIONS) for symmetry in Symmetry}
-    status = f"symmetries not tested on {stack.size} entries, more than {MOST_ENTRIES}: give fewer members"
-    return dict.fromkeys(Symmetry, Invariance(np.nan, np.nan, np.nan, status))
+        return {group: invariance_test(stack, group, PERMUTATIONS) for group in groups}
+    status = f"permutations not tested on {stack.size} entries, more than {MOST_ENTRIES}: give fewer members"
+    return dict.fromkeys(groups, Invariance(np.nan, np.nan, np.nan, status))
 
 
-def _accepted(symmetries: dict[Symmetry, Invariance], identities: float) -> str:
-    p = {symmetry: test.p for symmetry, test in symmetries.items()}
+def _identities(blocks: np.ndarray, symmetry: Symmetry) -> float:
+    """p-value of the five-parameter model within the paper's; 1 where there is nothing to test."""
+    if not isinstance(symmetry, Simultaneous):
+        return 1.0
+    tests = nested_tests(blocks, fit_family(blocks, symmetry), symmetry)
+    return float(tests.wald_p[within_full(tests, symmetry)["bipartite"]])
+
+
+def _accepted(permutations: dict[Permutations, Invariance], identities: float) -> str:
+    p = {group: test.p for group, test in permutations.items()}
     if np.isnan(list(p.values())).all():
         return "not tested"
-    return accepted_symmetry(p, identities) or "none"
+    return accepted_permutations(p, identities) or "none"
 
 
-def _chi2_band(members: int, dim: int, points: int) -> Float[np.ndarray, "2 points"]:
-    """2.5 % and 97.5 % quantiles of the order statistic at each probability, of chi^2 with D^2 degrees of freedom.
+def _chi2_band(members: int, freedom: int, points: int) -> Float[np.ndarray, "2 points"]:
+    """2.5 % and 97.5 % quantiles of the order statistic at each probability, of chi^2.
 
     The k-th smallest of N uniform variables has a Beta(k, N + 1 - k) law.
     """
     rank = 1 + (members - 1) * (np.arange(points) + 0.5) / points
     uniform = betaincinv(rank, members + 1 - rank, np.array([[0.025], [0.975]]))
-    return 2 * gammaincinv(dim**2 / 2, uniform)
+    return 2 * gammaincinv(freedom / 2, uniform)

@@ -5,6 +5,7 @@ from invariants.catalogue import CUBIC_AND_QUARTIC, LINEAR_AND_QUADRATIC, NAMES,
 from invariants.evaluation import combine, evaluate, factor_values
 from invariants.graphs import Graph, enumerate_graphs
 from invariants.plan import Plan, compile_plan
+from invariants.undirected import enumerate_undirected, undirected
 
 __all__ = [
     "BIPARTITE",
@@ -19,10 +20,12 @@ __all__ = [
     "compile_plan",
     "enumerate_bipartite",
     "enumerate_graphs",
+    "enumerate_undirected",
     "evaluate",
     "factor_values",
     "is_bipartite",
     "latex",
     "name",
     "parse_bipartite",
+    "undirected",
 ]

@@ -1,0 +1,1 @@
+"""What can be said of a law from the members of an ensemble: errors, tests, intervals."""

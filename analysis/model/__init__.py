@@ -1,0 +1,1 @@
+"""Invariant Gaussian laws: fits, likelihoods, distances, expectations, written once for every symmetry."""

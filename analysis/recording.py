@@ -1,0 +1,53 @@
+"""What was recorded of an ensemble during training, as the analysis takes it."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from analysis.symmetry import Symmetry
+
+
+class Training(NamedTuple):
+    """How the members learned: losses in nats, accuracy as a fraction, at E epochs."""
+
+    train_loss: Float[np.ndarray, "N E"]
+    test_loss: Float[np.ndarray, "N E"]
+    test_accuracy: Float[np.ndarray, "N E"]
+    finite: Bool[np.ndarray, "N E"]
+    """Whether the weights, and the losses, of a member are finite."""
+
+
+class Recording(NamedTuple):
+    """What was recorded of N members at E epochs and L layers under one kind of symmetry."""
+
+    members: Int[np.ndarray, "N"]
+    """Numbers of the members."""
+    epochs: Int[np.ndarray, "E"]
+    layers: tuple[str, ...]
+    symmetries: tuple[Symmetry, ...]
+    """Of each layer, with its size; all of one kind."""
+    invariants: Float[np.ndarray, "N E L graphs"]
+    """Of the graphs that the symmetry fits and predicts, in this order."""
+    block_moments: Float[np.ndarray, "N E L moments"]
+    finite: Bool[np.ndarray, "N E"]
+    training: Training | None = None
+
+
+def included(recording: Recording) -> Bool[np.ndarray, "N E L"]:
+    """Which members enter the statistics: those finite, in weights and invariants, at this and all earlier epochs."""
+    values = np.isfinite(recording.invariants).all(axis=-1) & np.isfinite(recording.block_moments).all(axis=-1)
+    return np.logical_and.accumulate(values & recording.finite[:, :, None], axis=1)
+
+
+def finite_values(training: Training, values: Float[np.ndarray, "N E"], epoch: int) -> Float[np.ndarray, "finite"]:
+    """Values of the members that have not diverged at one epoch (by position); empty where nothing was recorded."""
+    column = values[:, epoch]
+    return column[training.finite[:, epoch] & np.isfinite(column)]
+
+
+def member_quantiles(training: Training, values: Float[np.ndarray, "N E"]) -> Float[np.ndarray, "3 E"]:
+    """Quantiles 5 %, 50 % and 95 % at each epoch over the members that have not diverged; NaN where there are none."""
+    columns = [finite_values(training, values, epoch) for epoch in range(values.shape[1])]
+    quantiles = [np.quantile(column, (0.05, 0.5, 0.95)) if column.size else np.full(3, np.nan) for column in columns]
+    return np.stack(quantiles, axis=1)

@@ -1,0 +1,97 @@
+"""What all figures are drawn with: the only module that knows matplotlib."""
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.typing import ColorType
+
+from analysis.show.style import CONFIDENCE, FEW, STYLE
+
+__all__ = ["Axes", "Figure", "Patch", "PowerNorm", "curves", "interval", "laid_out", "legend", "render", "symlog"]
+
+
+def curves(
+    ax: Axes,
+    epochs: np.ndarray,
+    values: Float[np.ndarray, "E curves"],
+    labels: Sequence[str],
+    se: Float[np.ndarray, "E curves"] | None = None,
+    **look: Any,
+) -> Axes:
+    """Draw one curve a column over epochs, where standard errors are given with its 95 % interval."""
+    few = len(epochs) <= FEW
+    for k, label in enumerate(labels):
+        (line,) = ax.plot(epochs, values[:, k], label=label, marker="o" if few else None, **look)
+        if se is not None:
+            half = CONFIDENCE * se[:, k]
+            interval(ax, epochs, values[:, k] - half, values[:, k] + half, line.get_color())
+    ticks = FixedLocator(epochs.tolist()) if few else MaxNLocator(nbins=6, steps=[1, 2, 5, 10], integer=True)
+    ax.xaxis.set_major_locator(ticks)
+    return ax
+
+
+def laid_out(paint: Callable[[Figure], Figure]) -> Figure:
+    """An empty figure, painted in the style of all figures."""
+    with matplotlib.rc_context(STYLE):
+        figure = paint(Figure(layout="constrained"))
+        # Laid out once and for all, without drawing: otherwise every format does it anew, slowly.
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+        return figure
+
+
+def render(figure: Figure, format: str) -> bytes:
+    """The figure as a file in format "pdf" (text stays text), "png" or "svg", the same bytes every time."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        # Not by `savefig`, which draws a figure twice in case that its layout changes; these leave its size in inches.
+        match format:
+            case "pdf":
+                FigureCanvasPdf(figure).print_pdf(buffer, metadata={"CreationDate": None})
+            case "svg":
+                FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+            case _:
+                FigureCanvasAgg(figure).print_png(buffer)
+        figure.set_dpi(STYLE["figure.dpi"])  # the others have set their own
+    return buffer.getvalue()
+
+
+def interval(ax: Axes, epochs: np.ndarray, low: np.ndarray, high: np.ndarray, colour: ColorType) -> None:
+    """A band, or bars where the epochs are so few that a band would not show."""
+    if len(epochs) <= FEW:
+        ax.vlines(epochs, low, high, color=colour, linewidth=1)
+    else:
+        ax.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def symlog(ax: Axes, linear: float) -> None:
+    """Make this and all axes that share its scale linear near zero, where the noise is, and logarithmic beyond."""
+    ax.set_yscale("symlog", linthresh=linear, subs=range(2, 10))
+    ax.autoscale_view()
+    ax.yaxis.set_major_formatter("{x:g}")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(min(bottom, -linear), max(top, linear))
+
+
+def legend(ax: Axes, *panels: Axes) -> None:
+    """The legend beside the axes, where it hides no curve; of the curves of all panels, if some are given."""
+    entries: dict[str, Any] = {}
+    for panel in panels or (ax,):
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.04)}
+    ax.legend(list(entries.values()), list(entries), **beside, borderaxespad=0.3, labelspacing=0.25)

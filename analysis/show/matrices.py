@@ -1,0 +1,84 @@
+"""Every weight matrix of a run under separate permutations: one figure and one table for all of them."""
+
+import numpy as np
+
+from analysis.inference.multiplicity import LEVEL
+from analysis.show.drawing import Axes, Figure, curves, laid_out, legend
+from analysis.show.style import layer_titles
+from analysis.show.tables import Table
+from analysis.statistics import Statistics, largest_deviation, significant, variance_unit
+
+FIGURE_CAPTION = (
+    "Above, the 2-Wasserstein distance of the five-parameter model of each weight matrix from its initial independent "
+    "entries, per root of the number of entries, with 95 % intervals; dotted, what as many unchanged members would "
+    "show. Below, the four variances relative to that of an initial entry, at which all four start: v0 of the mean "
+    "entry, vC of column sums, vR of row sums, vE of the rest, with 95 % intervals."
+)
+TABLE_CAPTION = (
+    "The five-parameter model of every weight matrix: 2-Wasserstein distance (not squared) from its initial "
+    "independent entries with standard error, mean and 95 % quantile of what as many unchanged members show; the "
+    "parameters with standard errors; BIC of the models; how many of the 43 cubic and quartic bipartite invariants "
+    f"deviate at a false-discovery rate of {LEVEL:.0%} within the epoch and matrix, the largest deviation "
+    "|theory - mean| / std, and the key of its graph."
+)
+
+
+def draw_matrices(statistics: Statistics) -> Figure:
+    """W2 / sqrt(mn) of all matrices above, relative variances below in one panel a matrix."""
+    return laid_out(lambda figure: _paint(figure, statistics))
+
+
+def matrices(statistics: Statistics) -> Table:
+    """Distances, parameters, criteria and the predictions in short of every matrix at every epoch."""
+    t = statistics
+    names = t.symmetry.parameter_names
+    header = (
+        *("epoch", "matrix", "rows", "columns", "members", "w2", "se", "null", "null_upper"),
+        *(column for name in names for column in (name, f"{name}_se")),
+        *(f"bic_{model}" for model in t.models),
+        *("significant", "largest_deviation", "invariant"),
+    )
+    rows = tuple(
+        (
+            *(int(epoch), name, *t.symmetries[k].shapes[0], int(t.used[e, k])),
+            *(float(value[e, k]) for value in (t.w2, t.w2_se, t.w2_null, t.w2_null_upper)),
+            *np.stack([t.parameters[e, k], t.parameters_se[e, k]], axis=-1).ravel().tolist(),
+            *t.bic[e, k].tolist(),
+            *predictions(t, e, k),
+        )
+        for e, epoch in enumerate(t.epochs)
+        for k, name in enumerate(t.layers)
+    )
+    return Table(header, rows, TABLE_CAPTION)
+
+
+def predictions(statistics: Statistics, epoch: int, matrix: int) -> tuple[int, float, str]:
+    """How many predicted invariants deviate significantly, the largest deviation, and the key of its graph."""
+    value, _, position = largest_deviation(statistics)
+    name = statistics.names[statistics.high][position[epoch, matrix]]
+    return int(significant(statistics)[epoch, matrix]), float(value[epoch, matrix]), name
+
+
+def _paint(figure: Figure, t: Statistics) -> Figure:
+    titles = layer_titles(t)
+    figure.set_size_inches(max(1.6 + 2.1 * len(titles), 4.6), 5.0)
+    grid = figure.add_gridspec(2, len(titles))
+    _distances(figure.add_subplot(grid[0, :]), t)
+    values, errors = (f[..., 1:] / variance_unit(t)[:, None] for f in (t.parameters, t.parameters_se))
+    below = [figure.add_subplot(place) for place in (grid[1, k] for k in range(len(titles)))]
+    for k, (ax, title) in enumerate(zip(below, titles, strict=True)):
+        ax.axhline(1.0, color="black", linewidth=0.8)
+        curves(ax, t.epochs, values[:, k], t.symmetry.parameter_names[1:], errors[:, k])
+        ax.set(title=title, xlabel="epoch")
+    below[0].set_ylabel("variance / initial variance")
+    legend(below[-1])
+    return figure
+
+
+def _distances(ax: Axes, t: Statistics) -> None:
+    curves(ax, t.epochs, t.w2 / t.root_size, layer_titles(t), t.w2_se / t.root_size)
+    for line, null in zip(ax.get_lines(), (t.w2_null / t.root_size).T, strict=True):
+        ax.plot(t.epochs, null, color=line.get_color(), linestyle=":")
+    ax.set(xlabel="epoch", ylabel=r"$W_2 / \sqrt{mn}$ (weight units)")
+    ax.set_ylim(bottom=0)
+    legend(ax)

@@ -1,0 +1,201 @@
+"""The tables of a run: one row per epoch, layer and quantity, as plain rows and as CSV text."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.model.geometry import path
+from analysis.recording import finite_values
+from analysis.statistics import Statistics, largest_deviation, significant
+
+Row = tuple[str | int | float, ...]
+
+
+class Table(NamedTuple):
+    """Rows under one header, and the sentence that explains them; NaN where a number is not available."""
+
+    header: tuple[str, ...]
+    rows: tuple[Row, ...]
+    caption: str
+
+    def csv(self) -> str:
+        """The table as CSV text with all digits; a number that is not available is an empty field."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows(tuple("" if _missing(cell) else cell for cell in row) for row in self.rows)
+        return text.getvalue()
+
+
+def parameters(statistics: Statistics) -> Table:
+    """The parameters of each layer at the first and the last epoch, with standard errors."""
+    t = statistics
+    rows = tuple(
+        (epoch, layer, name, float(t.parameters[*at, k]), float(t.parameters_se[*at, k]))
+        for at, epoch, layer in _cells(t, _ends(t))
+        for k, name in enumerate(t.symmetry.parameter_names)
+    )
+    copies = t.symmetry.blocks[0].slots
+    caption = (
+        f"The {len(t.symmetry.parameter_names)} parameters of the model: "
+        f"{', '.join(t.symmetry.parameter_names[:copies])} in units of the weights, the others, covariances, squared."
+    )
+    return Table(("epoch", "layer", "parameter", "value", "se"), rows, caption)
+
+
+def invariants(statistics: Statistics) -> Table:
+    """The invariants of each layer at the first and the last epoch, measured and, those of degree 3 and 4, predicted."""
+    t = statistics
+    measured = np.stack([t.mean, t.std, t.se], axis=-1)
+    predicted = np.full((*t.mean.shape, 4), np.nan)
+    predicted[:, :, t.high] = np.stack([t.theory, t.deviation, t.z, t.q], axis=-1)
+    rows = tuple(
+        (epoch, layer, name, *measured[*at, i].tolist(), *predicted[*at, i].tolist())
+        for at, epoch, layer in _cells(t, _ends(t))
+        for i, name in enumerate(t.names)
+    )
+    caption = (
+        "The invariants: mean, standard deviation and standard error over members; of degree 3 and 4 the model's "
+        "exact expectation, its deviation |theory - mean| / std, z, the difference over its standard error, and q, the "
+        "p-value adjusted for the false-discovery rate within the epoch and layer."
+    )
+    return Table(("epoch", "layer", "invariant", "mean", "std", "se", "theory", "deviation", "z", "q"), rows, caption)
+
+
+def wasserstein(statistics: Statistics) -> Table:
+    """The 2-Wasserstein distance to the initial i.i.d. Gaussian at every epoch and layer, and its square by block."""
+    t = statistics
+    rows = tuple(
+        (
+            epoch,
+            layer,
+            *(float(value[at]) for value in (t.w2, t.w2_se, t.w2_null, t.w2_null_upper)),
+            *t.w2_squared_parts[at].tolist(),
+        )
+        for at, epoch, layer in _cells(t, range(len(t.epochs)))
+    )
+    caption = (
+        "The 2-Wasserstein distance (not squared) of the fitted model to the initial i.i.d. Gaussian, its standard "
+        "error, mean and 95 % quantile of the distance that as many members show without any change, and the parts of "
+        "its square: mean and covariances of the blocks."
+    )
+    header = ("epoch", "layer", "w2", "se", "null", "null_upper", *(f"squared_{part}" for part in t.parts))
+    return Table(header, rows, caption)
+
+
+def training(statistics: Statistics) -> Table:
+    """Mean and standard deviation over finite members of accuracy and losses at every epoch."""
+    record = statistics.training
+    rows = (
+        ()
+        if record is None
+        else tuple(
+            (
+                int(epoch),
+                int(record.finite[:, e].sum()),
+                *mean_sd(finite_values(record, record.test_accuracy, e)),
+                *mean_sd(finite_values(record, record.train_loss, e)),
+                *mean_sd(finite_values(record, record.test_loss, e)),
+            )
+            for e, epoch in enumerate(statistics.epochs)
+        )
+    )
+    quantities = ("test_accuracy", "train_loss", "test_loss")
+    header = ("epoch", "members", *(f"{name}_{what}" for name in quantities for what in ("mean", "sd")))
+    return Table(
+        header, rows, "Mean and standard deviation of accuracy (a fraction) and losses (nats) over finite members."
+    )
+
+
+def models(statistics: Statistics) -> Table:
+    """Which model of the family the data accept at every epoch and layer, with the tests and criteria behind it."""
+    t = statistics
+    rows = tuple(
+        (
+            epoch,
+            layer,
+            str(t.accepted[at]),
+            *(float(value[at]) for value in (t.identities_p, t.identities_effect, t.normality_p, t.normality_effect)),
+            *(t.models[best] if best is not None else math.nan for best in _best(t, at)),
+            int(significant(t)[at]),
+            float(largest_deviation(t)[0][at]),
+        )
+        for at, epoch, layer in _cells(t, range(len(t.epochs)))
+    )
+    header = (
+        "epoch",
+        "layer",
+        "accepted",
+        "identities_p",
+        "identities_effect",
+        "normality_p",
+        "normality_effect",
+        "best_aic",
+        "best_bic",
+        "best_held_out",
+        "significant",
+        "largest_deviation",
+    )
+    caption = (
+        "The smallest model of the family that Wald tests accept at 5 % together with all models that contain it; the eight identities of independent row "
+        "and column permutations, and the Gaussian law, each with p-value and effect size; the models that AIC, BIC "
+        "and the held-out likelihood prefer; how many of the predicted invariants deviate at a false-discovery rate "
+        "of 5 % within the epoch and layer, and the largest deviation in standard deviations."
+    )
+    return Table(header, rows, caption)
+
+
+def geometry(statistics: Statistics) -> Table:
+    """How far the model of each layer travels over training, and how far it gets."""
+    t = statistics
+    rows = []
+    for i, layer in enumerate(t.layers):
+        travelled = path(t.parameters[:, i], t.symmetries[i])
+        rows.append((layer, float(travelled.length), float(travelled.net), *map(float, travelled.squared_net)))
+    caption = (
+        "Length of the path of fitted models from epoch to epoch in the 2-Wasserstein distance (noise of the fits "
+        "lengthens it), net displacement from first to last epoch, and the parts of its square."
+    )
+    return Table(("layer", "length", "net", *(f"squared_{part}" for part in t.parts)), tuple(rows), caption)
+
+
+TABLES: dict[str, Callable[[Statistics], Table]] = {
+    "parameters": parameters,
+    "invariants": invariants,
+    "wasserstein": wasserstein,
+    "models": models,
+    "geometry": geometry,
+    "training": training,
+}
+"""The tables of a run folder by file name."""
+
+
+def _best(t: Statistics, at: tuple[int, int]) -> Iterator[int | None]:
+    """Positions of the models preferred by AIC, BIC and held-out likelihood; None where none is available."""
+    for criterion in (-t.aic[at], -t.bic[at], t.held_out[at]):
+        yield int(np.nanargmax(criterion)) if np.isfinite(criterion).any() else None
+
+
+def _ends(t: Statistics) -> list[int]:
+    """Positions of the first and, where it is another one, the last epoch."""
+    return sorted({0, len(t.epochs) - 1})
+
+
+def _cells(t: Statistics, positions: Iterable[int]) -> Iterator[tuple[tuple[int, int], int, str]]:
+    """Position (epoch, layer), epoch and name of every layer at the given epochs."""
+    for e in positions:
+        for i, layer in enumerate(t.layers):
+            yield (e, i), int(t.epochs[e]), layer
+
+
+def mean_sd(values: np.ndarray) -> tuple[float, float]:
+    """Mean and population standard deviation; NaN for no values."""
+    return (float(values.mean()), float(values.std())) if values.size else (math.nan, math.nan)
+
+
+def _missing(cell: str | int | float) -> bool:
+    return isinstance(cell, float) and math.isnan(cell)

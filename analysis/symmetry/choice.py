@@ -1,0 +1,67 @@
+"""Which symmetry an ensemble is analysed under: the one asked for, or the one that its shape suggests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.symmetry.base import Symmetry
+from analysis.symmetry.separate import Separate
+from analysis.symmetry.simultaneous import Simultaneous
+from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetric
+
+NAMES = (Simultaneous.name, Separate.name, Symmetric.name)
+"""The symmetries that can be chosen by name."""
+
+
+def default_symmetry(data: Any) -> Symmetry:
+    """Simultaneous permutations for square matrices, separate ones for others.
+
+    Raises:
+        ValueError: if the data are not matrices of one shape [..., m, n].
+    """
+    rows, columns = _shape(data)
+    return Simultaneous(rows) if rows == columns else Separate(rows, columns)
+
+
+def recognised_symmetry(data: Any) -> Symmetry:
+    """As `default_symmetry`, but symmetric matrices are recognised as such, and so is a diagonal of zeros.
+
+    Raises:
+        ValueError: if the data are not matrices of one shape [..., m, n].
+    """
+    rows, columns = _shape(data)
+    stack = np.asarray(data, dtype=np.float64).reshape(-1, rows, columns)
+    finite = stack[np.isfinite(stack).all(axis=(1, 2))]
+    if rows == columns and rows > 1 and len(finite) and np.any(finite) and is_symmetric(finite):
+        return Symmetric(rows, diagonal=not has_zero_diagonal(finite))
+    return default_symmetry(stack)
+
+
+def named_symmetry(name: str, data: Any) -> Symmetry:
+    """The symmetry of a name for matrices of this size; "auto" recognises it.
+
+    Raises:
+        ValueError: if the name is unknown, or the matrices are not square where they have to be.
+    """
+    if name == "auto":
+        return recognised_symmetry(data)
+    rows, columns = _shape(data)
+    if name == Separate.name:
+        return Separate(rows, columns)
+    if name not in NAMES:
+        raise ValueError(f"symmetry {name!r} is unknown: choose from auto, {', '.join(NAMES)}")
+    if rows != columns:
+        raise ValueError(f"matrices of {rows} x {columns} are not square: only the symmetry separate fits them")
+    if name == Simultaneous.name:
+        return Simultaneous(rows)
+    stack = np.asarray(data, dtype=np.float64).reshape(-1, rows, columns)
+    return Symmetric(rows, diagonal=not has_zero_diagonal(stack[np.isfinite(stack).all(axis=(1, 2))]))
+
+
+def _shape(data: Any) -> tuple[int, int]:
+    """Rows and columns."""
+    shape: Sequence[int] = np.shape(data)
+    if len(shape) < 2:
+        raise ValueError(f"data of shape {tuple(shape)}: give matrices as [members, rows, columns]")
+    return int(shape[-2]), int(shape[-1])
