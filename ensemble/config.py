@@ -17,7 +17,7 @@ class TrainConfig:
         epochs: passes over the training set; recordings are made before the first and after every one.
         hidden: widths of the hidden layers.
         biases: whether layers have biases (initialised to zero).
-        init: law of the initial kernels, see `ensemble.network.initializer`.
+        init: law of the initial kernels, see `ensemble.laws`.
         learning_rate: step size of Adam.
         beta1: decay of Adam's first moment.
         beta2: decay of Adam's second moment.

@@ -13,30 +13,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, Key, PyTree
 
 from ensemble.config import Init
+from ensemble.laws import kernel_law
 
 HIGHEST = jax.lax.Precision.HIGHEST
 Params = PyTree[Float[Array, "..."]]
 
-_INITIALIZERS: dict[str, tuple[float, str, str] | None] = {
-    "gaussian": (1.0, "fan_in", "normal"),
-    "uniform": (1 / 3, "fan_in", "uniform"),
-    "he": (2.0, "fan_in", "normal"),
-    "glorot": (1.0, "fan_avg", "normal"),
-    "orthogonal": None,
-}
-
 
 def initializer(init: Init) -> Callable[..., Array]:
-    """Law of an initial kernel [out, in] with fan_in = in, fan_out = out.
+    """Draws an initial kernel [out, in] by its law, see `ensemble.laws`.
 
-    gaussian: normal, variance 1/fan_in; uniform: on +-1/sqrt(fan_in), variance 1/(3 fan_in), PyTorch's default (both as
-    in arXiv:2510.05218); he: normal, 2/fan_in; glorot: normal, 2/(fan_in + fan_out); orthogonal: Haar.
+    Raises:
+        ValueError: there is no such initialisation.
     """
-    law = _INITIALIZERS[init]
+    law = kernel_law(init)
     if law is None:
         return nn.initializers.orthogonal(column_axis=0)
-    scale, mode, distribution = law
-    return nn.initializers.variance_scaling(scale, mode, distribution, in_axis=1, out_axis=0)  # pyright: ignore[reportArgumentType]
+    return nn.initializers.variance_scaling(law.scale, law.fan, law.distribution, in_axis=1, out_axis=0)
 
 
 def normalise(images: Integer[Array, "*batch pixels"]) -> Float[Array, "*batch pixels"]:
