@@ -25,7 +25,7 @@ from experiments.report.figures import picture
 from experiments.report.inspection import write_inspection
 from experiments.report.outputs import REPORT, write_outputs
 from experiments.run.beside import beside, shared
-from experiments.run.laws import initial_laws
+from experiments.run.laws import initial_laws, refuse_unpublished
 from experiments.run.machine import this_machine
 from experiments.run.merging import MEMBERS
 from experiments.run.models import check_start, sampled_start
@@ -54,9 +54,11 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         published: report the numbers as the paper's scripts make them.
 
     Raises:
-        UserError, DataError: the folder or the data cannot be used.
+        UserError, DataError: the folder or the data cannot be used, or nothing is published for such a run.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
+    if published:
+        refuse_unpublished(config)
     config = settled(config, path)
     data = load(config.dataset, session.data_dir)
     square_layers(config.train, data.classes)

@@ -105,6 +105,7 @@ def test_another_configuration_in_the_same_folder_is_refused(folder, capsys):
         (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "7", "8"], "square"),
         (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "1", "1"], "square"),
         (["run", "paper-gaussian", "--data-dir", "/nonexistent"], "/nonexistent"),
+        (["run", "quickstart", "--init", "orthogonal", "--as-published"], "leave out --as-published"),
         (["report", "/nonexistent"], "/nonexistent"),
         (["analyze", "/nonexistent.npy"], "/nonexistent.npy"),
         (["juggle"], "juggle"),
@@ -115,6 +116,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, hint, tmp_path, cap
     out = tmp_path / "out"
     extra = ["--out", str(out)] if arguments[:1] == ["run"] else []
     assert_refused(capsys, [*arguments, *extra], hint)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
+def test_mnist_under_the_name_of_another_set_is_refused(name, mnist_dir, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["run", "paper-gaussian", "--dataset", name, "--data-dir", str(mnist_dir), "--out", str(out)]
+    assert_refused(capsys, command, f"are MNIST, but the data set is called '{name}': call it mnist")
     assert not out.exists()
 
 
