@@ -9,7 +9,8 @@ import xarray as xr
 from ensemble import TrainResult, train
 from experiments.run.observer import Observer, square_layers
 from experiments.run.presets import RunConfig
-from experiments.run.recording import to_dataset
+from experiments.run.recording import kept_matrices, to_dataset
+from experiments.store.netcdf import decode, encode
 from invariants import BIPARTITE, PAPER, evaluate
 from tests.tiny import TINY, tiny_data
 
@@ -53,6 +54,28 @@ def test_invariants_are_those_of_the_matrix_they_are_filed_under(results, result
         np.testing.assert_allclose(results["bipartite_invariants"][:, :, k], expected, rtol=1e-4, atol=1e-4)
     expected = evaluate(PAPER, matrices[3])
     np.testing.assert_allclose(results["invariants"].sel(layer="L3"), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_matrices_of_every_size_are_kept_in_one_array_of_one_form(results, result, tmp_path):
+    weights = results["weights"]
+    assert weights.dims == ("member", "epoch", "layer", "row", "column")
+    assert weights.shape == (3, 2, 3, 5, 5)
+    assert weights.dtype == np.float32
+    for k, dim in enumerate((5, 3, 4)):
+        assert np.isnan(weights[:, :, k, dim:]).all()
+        assert np.isnan(weights[:, :, k, :, dim:]).all()
+    (tmp_path / "results.nc").write_bytes(encode(results))
+    kept = kept_matrices(decode(tmp_path / "results.nc"), [1])
+    assert kept is not None
+    for found, position in zip(kept, (1, 3, 5), strict=True):
+        np.testing.assert_array_equal(found, result.record.observed["all"][position][:, [1]])
+
+
+def test_matrices_that_were_not_kept_are_none(result):
+    record = result.record._replace(observed=result.record.observed | {"weights": []})
+    without = to_dataset(replace(CONFIG, save_weights=False), DATA, result._replace(record=record))
+    assert "weights" not in without
+    assert kept_matrices(without, [0]) is None
 
 
 def test_losses_are_filed_by_member_and_epoch(results, result):
