@@ -5,7 +5,8 @@ paper; a Dense kernel is the transpose) and activations run feature-major, [feat
 products of the member-batched layers are then several times faster, forward and backward.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -98,7 +99,7 @@ class MLP(nn.Module):
         """Logits, feature-major, of normalised images."""
         features, inputs = images, images.shape[1]
         for index, outputs in enumerate(self.widths):
-            kernel = self.param(f"kernel{index}", initializer(self.law), (outputs, inputs), jnp.float32)
+            kernel = self.param(kernel_name(index), initializer(self.law), (outputs, inputs), jnp.float32)
             features = first_layer(kernel, features) if index == 0 else layer(kernel, nn.relu(features))
             if self.biases:
                 features += self.param(f"bias{index}", nn.initializers.zeros, (outputs, 1), jnp.float32)
@@ -113,4 +114,15 @@ def init_params(network: MLP, key: Key[Array, ""], pixels: int) -> Params:
 
 def kernels(params: Params) -> tuple[Float[Array, "..."], ...]:
     """Weight matrices W_1, ..., W_last of a parameter tree, each [..., out, in]."""
-    return tuple(params[f"kernel{index}"] for index in range(sum(name.startswith("kernel") for name in params)))
+    names = itertools.takewhile(params.__contains__, map(kernel_name, itertools.count()))
+    return tuple(params[name] for name in names)
+
+
+def kernel_params(given: Mapping[int, Array]) -> Params:
+    """Kernels by the position of their layer, counted from 0, as a part of a parameter tree."""
+    return {kernel_name(index): kernel for index, kernel in given.items()}
+
+
+def kernel_name(index: int) -> str:
+    """Name of a layer's kernel among the parameters."""
+    return f"kernel{index}"

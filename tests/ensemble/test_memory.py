@@ -148,10 +148,10 @@ def test_where_compiling_runs_out_of_memory_half_is_tried():
 
 def test_kernels_that_are_given_are_widened_to_the_chunk():
     config = replace(TINY, members=2, chunk=2, hidden=(200, 200))
-    given = {"kernel1": np.zeros((1, 200, 200), np.float32)}
+    given = {1: np.zeros((1, 200, 200), np.float32)}
     programs = shared_programs(config, 4, 16, nothing, member_mesh(1))
     shapes = chunk_shapes(programs, config, SMALL, given, member_mesh(1), 2)
-    assert shapes.given["kernel1"].shape == shapes.state.params["kernel1"].shape == (2, 200, 200)
+    assert shapes.given[1].shape == shapes.state.params["kernel1"].shape == (2, 200, 200)
 
 
 def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():

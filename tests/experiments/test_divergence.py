@@ -25,10 +25,10 @@ def weights(matrices):
 
 
 def test_an_infinite_start_is_flagged_at_once_and_changes_no_other_member():
-    def initial(members: np.ndarray) -> dict[str, np.ndarray]:
+    def initial(members: np.ndarray) -> dict[int, np.ndarray]:
         start = np.random.default_rng(0).normal(size=(100, 4, 4)).astype(np.float32)
         start[2, 0, 0] = poison
-        return {"kernel1": start[members]}
+        return {1: start[members]}
 
     poison = 0.5
     good = train(TINY, DATA, weights, initial=initial).record

@@ -41,7 +41,7 @@ def test_training_starts_from_samples_of_the_model():
 
 def test_a_sampled_member_is_the_same_in_any_company():
     initial = sampled_start(CONFIG, 4)
-    together, alone = initial(np.arange(6))["kernel1"], initial(np.array([4]))["kernel1"]
+    together, alone = initial(np.arange(6))[1], initial(np.array([4]))[1]
     np.testing.assert_array_equal(together[4], alone[0])
     assert len({matrix.tobytes() for matrix in together}) == 6
 
