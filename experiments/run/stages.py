@@ -15,11 +15,12 @@ from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
 from analysis.rectangular.figure import draw_matrices
 from ensemble import Dataset, load
+from ensemble.errors import first_line
 from ensemble.memory import MemoryPlan, plan_memory
 from ensemble.order import source_of_orders
 from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress, Steps
-from experiments.errors import UserError, reason
+from experiments.errors import UserError
 from experiments.report.every_matrix import analyse, write_matrices
 from experiments.report.figures import picture
 from experiments.report.inspection import write_inspection
@@ -123,9 +124,9 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
 
     try:
         if plan.machine.platform != "cpu" or len(parts) == 1:
-            results = train_members(folder, config, data, members, session, show, print)
+            results = train_members(folder, config, data, members, session, show, print, plan.chunk)
         else:
-            results = train_parts(folder, config, session, parts, show)
+            results = train_parts(folder, config, session, parts, plan.chunk, show)
     finally:
         stopwatch.store()
     told = provenance(
@@ -167,7 +168,7 @@ def recorded(folder: RunFolder) -> tuple[dict[str, Any], xr.Dataset, Recording]:
         return config, results, from_dataset(results)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{folder.path} does not hold a run that can be reported ({reason(error)}): "
+            f"{folder.path} does not hold a run that can be reported ({first_line(error)}): "
             "restore its config.json and results.nc"
         ) from error
 

@@ -159,6 +159,16 @@ def test_progress_counts_network_epochs():
     assert seen == [(4, 18), (8, 18), (12, 18), (14, 18), (16, 18), (18, 18)]
 
 
+def test_a_chunk_that_was_chosen_already_is_not_chosen_again(monkeypatch):
+    def fail(*arguments) -> None:
+        raise AssertionError("planned again")
+
+    monkeypatch.setattr("ensemble.trainer.plan_memory", fail)
+    seen = []
+    train(replace(TINY, chunk=None), DATA, devices=1, chunk=2, on_epoch=lambda moment: seen.append(moment.done))
+    assert seen == [2, 4, 6, 8, 10, 12, 14, 16, 18]
+
+
 def test_a_diverging_member_leaves_the_others_alone(whole):
     def poison(moment) -> None:
         if moment.done == 4:
