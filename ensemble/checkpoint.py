@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ensemble.errors import first_line
 from ensemble.file_store import FileStore
 from ensemble.orbax_store import OrbaxStore
 from ensemble.snapshot import Snapshot, SnapshotError
@@ -147,4 +148,4 @@ def _reason(error: Exception) -> str:
     """The operating system's reason if there is one, else the first line of what orbax or tensorstore says."""
     told = re.search(r"os_error_code='(\d+)'", str(error))
     number = int(told[1]) if told else error.errno if isinstance(error, OSError) else None
-    return os.strerror(number) if number else next(iter(str(error).splitlines()), repr(error))[:200]
+    return os.strerror(number) if number else first_line(error)[:200]

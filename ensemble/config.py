@@ -17,12 +17,13 @@ class TrainConfig:
         epochs: passes over the training set; recordings are made before the first and after every one.
         hidden: widths of the hidden layers.
         biases: whether layers have biases (initialised to zero).
-        init: law of the initial kernels, see `ensemble.network.initializer`.
+        init: law of the initial kernels, see `ensemble.laws`.
         learning_rate: step size of Adam.
         beta1: decay of Adam's first moment.
         beta2: decay of Adam's second moment.
         eps: Adam's guard against division by zero, added after the square root and the bias correction.
-        weight_decay: L2 penalty coupled to the gradient before the moments (as PyTorch's Adam, unlike AdamW).
+        weight_decay: L2 penalty on kernels and biases, coupled to the gradient before the moments (as PyTorch's Adam,
+            unlike AdamW).
         batch_size: images a step; a last incomplete batch of an epoch is dropped.
         order: "independent": every member shuffles for itself; "shared": one shuffle for all, the ensemble is
             then conditional on one order.

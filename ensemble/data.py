@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from ensemble.dataset import DataError, Dataset
+from ensemble.errors import first_line
 from ensemble.idx import read_folder
 
 SAMPLE_TRAIN_PER_CLASS = 400
@@ -66,7 +67,7 @@ def _load_tfds(name: str, tfds_dir: str | Path | None) -> Dataset:
         builder: Any = tfds.builder(name, data_dir=tfds_dir, file_format="array_record")
     except Exception as error:  # its builders raise ValueError, AssertionError, ImportError and others
         raise DataError(
-            f"tensorflow-datasets {tfds.__version__} cannot open data set {name!r} ({_first_line(error)}): "
+            f"tensorflow-datasets {tfds.__version__} cannot open data set {name!r} ({first_line(error)}): "
             "check the name, or pass --data-dir with IDX files"
         ) from error
     image, label = _image_and_label(tfds, builder)
@@ -76,7 +77,7 @@ def _load_tfds(name: str, tfds_dir: str | Path | None) -> Dataset:
         train, test = (_read_split(builder, split, image, label) for split in ("train", "test"))
     except Exception as error:  # damaged records surface as errors of array_record, protobuf or Pillow
         raise DataError(
-            f"data set {name!r} prepared in {builder.data_dir} cannot be read ({_first_line(error)}); expected splits "
+            f"data set {name!r} prepared in {builder.data_dir} cannot be read ({first_line(error)}); expected splits "
             "'train' and 'test': delete that folder to prepare it again, or choose another data set"
         ) from error
     return Dataset(
@@ -120,7 +121,7 @@ def _prepare(tfds: ModuleType, builder: Any) -> None:
         builder.download_and_prepare(download_config=config)
     except Exception as error:  # network, checksum and disk errors share no base class
         raise DataError(
-            f"data set {builder.info.full_name} could not be prepared in {builder.data_dir} ({_first_line(error)}): "
+            f"data set {builder.info.full_name} could not be prepared in {builder.data_dir} ({first_line(error)}): "
             "check network and disk, or pass --data-dir with IDX files"
         ) from error
 
@@ -137,7 +138,3 @@ def _read_split(
         images[chunk.start : chunk.stop] = [record[image] for record in records]
         labels[chunk.start : chunk.stop] = [record[label] for record in records]
     return images.reshape(len(images), -1), labels
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -20,8 +20,8 @@ from ensemble.sharding import Programs, by_member, compile_programs, key_shardin
 from ensemble.step import Images, MemberState, Observe, Record
 
 USABLE = 0.9  # of an accelerator's memory; the rest is lost between its buffers
-Given = Mapping[str, Any]
-"""Kernels given in place of drawn ones, of one member: by name, [1, out, in]; of their values nothing is used."""
+Given = Mapping[int, Any]
+"""Kernels given in place of drawn ones, of one member: by layer, [1, out, in]; of their values nothing is used."""
 
 
 class DoesNotFit(ValueError):
@@ -57,7 +57,7 @@ def chunk_shapes(
     shuffling = _placed(
         jax.eval_shape(lambda: order_keys(config.seed, members, config.order)), key_sharding(config, mesh)
     )
-    widened = {name: jax.ShapeDtypeStruct((chunk, *kernel.shape[1:]), kernel.dtype) for name, kernel in given.items()}
+    widened = {index: jax.ShapeDtypeStruct((chunk, *kernel.shape[1:]), kernel.dtype) for index, kernel in given.items()}
     kernels = _placed(widened, by_member(mesh))
     train, test = (_stored(images, _layout(mesh)) for images in (data.train_images, data.test_images))
     images = Images(*_placed((train, data.train_labels, test, data.test_labels), replicated(mesh)))

@@ -5,7 +5,8 @@ paper; a Dense kernel is the transpose) and activations run feature-major, [feat
 products of the member-batched layers are then several times faster, forward and backward.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -13,30 +14,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, Key, PyTree
 
 from ensemble.config import Init
+from ensemble.laws import kernel_law
 
 HIGHEST = jax.lax.Precision.HIGHEST
 Params = PyTree[Float[Array, "..."]]
 
-_INITIALIZERS: dict[str, tuple[float, str, str] | None] = {
-    "gaussian": (1.0, "fan_in", "normal"),
-    "uniform": (1 / 3, "fan_in", "uniform"),
-    "he": (2.0, "fan_in", "normal"),
-    "glorot": (1.0, "fan_avg", "normal"),
-    "orthogonal": None,
-}
-
 
 def initializer(init: Init) -> Callable[..., Array]:
-    """Law of an initial kernel [out, in] with fan_in = in, fan_out = out.
+    """Draws an initial kernel [out, in] by its law, see `ensemble.laws`.
 
-    gaussian: normal, variance 1/fan_in; uniform: on +-1/sqrt(fan_in), variance 1/(3 fan_in), PyTorch's default (both as
-    in arXiv:2510.05218); he: normal, 2/fan_in; glorot: normal, 2/(fan_in + fan_out); orthogonal: Haar.
+    Raises:
+        ValueError: there is no such initialisation.
     """
-    law = _INITIALIZERS[init]
+    law = kernel_law(init)
     if law is None:
         return nn.initializers.orthogonal(column_axis=0)
-    scale, mode, distribution = law
-    return nn.initializers.variance_scaling(scale, mode, distribution, in_axis=1, out_axis=0)  # pyright: ignore[reportArgumentType]
+    return nn.initializers.variance_scaling(law.scale, law.fan, law.distribution, in_axis=1, out_axis=0)
 
 
 def normalise(images: Integer[Array, "*batch pixels"]) -> Float[Array, "*batch pixels"]:
@@ -106,7 +99,7 @@ class MLP(nn.Module):
         """Logits, feature-major, of normalised images."""
         features, inputs = images, images.shape[1]
         for index, outputs in enumerate(self.widths):
-            kernel = self.param(f"kernel{index}", initializer(self.law), (outputs, inputs), jnp.float32)
+            kernel = self.param(kernel_name(index), initializer(self.law), (outputs, inputs), jnp.float32)
             features = first_layer(kernel, features) if index == 0 else layer(kernel, nn.relu(features))
             if self.biases:
                 features += self.param(f"bias{index}", nn.initializers.zeros, (outputs, 1), jnp.float32)
@@ -121,4 +114,15 @@ def init_params(network: MLP, key: Key[Array, ""], pixels: int) -> Params:
 
 def kernels(params: Params) -> tuple[Float[Array, "..."], ...]:
     """Weight matrices W_1, ..., W_last of a parameter tree, each [..., out, in]."""
-    return tuple(params[f"kernel{index}"] for index in range(sum(name.startswith("kernel") for name in params)))
+    names = itertools.takewhile(params.__contains__, map(kernel_name, itertools.count()))
+    return tuple(params[name] for name in names)
+
+
+def kernel_params(given: Mapping[int, Array]) -> Params:
+    """Kernels by the position of their layer, counted from 0, as a part of a parameter tree."""
+    return {kernel_name(index): kernel for index, kernel in given.items()}
+
+
+def kernel_name(index: int) -> str:
+    """Name of a layer's kernel among the parameters."""
+    return f"kernel{index}"

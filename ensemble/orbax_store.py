@@ -1,6 +1,5 @@
 """The one door to orbax: the checkpoints in a folder, numbered, each an array tree and a manifest."""
 
-import functools
 import logging
 import math
 import shutil
@@ -26,7 +25,6 @@ class OrbaxStore:
     """
 
     def __init__(self, folder: Path, kept: int, saved: Callable[[], None]) -> None:
-        _silence()
         for unfinished in folder.glob("*.orbax-checkpoint-tmp"):
             shutil.rmtree(unfinished, ignore_errors=True)
         options = ocp.CheckpointManagerOptions(
@@ -39,7 +37,12 @@ class OrbaxStore:
             "manifest": ocp.JsonCheckpointHandler(),
         }
         self._folder = folder
-        self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+        self._silence = _Silence()
+        try:
+            self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
+        except BaseException:
+            self._silence.lift()
+            raise
 
     def steps(self) -> list[int]:
         """The numbers of those that are there."""
@@ -76,25 +79,34 @@ class OrbaxStore:
 
     def close(self) -> None:
         """Wait for the last one, and end."""
-        self._manager.close()
+        try:
+            self._manager.close()
+        finally:
+            self._silence.lift()
 
 
-@functools.cache
-def _silence() -> None:
-    """Keep orbax from printing traces of what fails: it is raised, and told in one line, where it is asked for.
+class _Silence:
+    """Keeps orbax from printing traces of what fails: it is raised where it is asked for. Ends with `lift`."""
 
-    For good, because its threads may outlive the checkpoints; nothing else is silenced.
-    """
-    of_thread, of_callback = threading.excepthook, sys.unraisablehook
+    def __init__(self) -> None:
+        self._of_thread, self._of_callback = threading.excepthook, sys.unraisablehook
+        threading.excepthook, sys.unraisablehook = self._in_thread, self._in_callback
+        logging.getLogger("absl").addFilter(_not_of_orbax)
 
-    def in_thread(failure: threading.ExceptHookArgs) -> None:
+    def lift(self) -> None:
+        """Have the program's own hooks back."""
+        threading.excepthook, sys.unraisablehook = self._of_thread, self._of_callback
+        logging.getLogger("absl").removeFilter(_not_of_orbax)
+
+    def _in_thread(self, failure: threading.ExceptHookArgs) -> None:
         if not type(failure.thread).__module__.startswith("orbax."):
-            of_thread(failure)
+            self._of_thread(failure)
 
-    def in_callback(failure: Any) -> None:
+    def _in_callback(self, failure: Any) -> None:
         # After the first array that fails, orbax closes the loop on which tensorstore tells of the others.
         if str(failure.exc_value) != "Event loop is closed":
-            of_callback(failure)
+            self._of_callback(failure)
 
-    threading.excepthook, sys.unraisablehook = in_thread, in_callback
-    logging.getLogger("absl").addFilter(lambda entry: "/orbax/" not in entry.pathname)
+
+def _not_of_orbax(entry: logging.LogRecord) -> bool:
+    return "/orbax/" not in entry.pathname

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ensemble.config import TrainConfig
-from ensemble.network import MLP, kernels
+from ensemble.network import MLP, kernel_params, kernels
 from ensemble.step import MemberState, member_step, optimizer
 from pigmm_jax import enable_x64
 
@@ -38,7 +38,7 @@ def replay(
         return jax.lax.scan(step, state, (images, labels))
 
     with enable_x64(dtype == np.float64):
-        params = {f"kernel{index}": jnp.asarray(kernel, dtype) for index, kernel in enumerate(weights)}
+        params = kernel_params({index: jnp.asarray(kernel, dtype) for index, kernel in enumerate(weights)})
         start = MemberState(params, optimizer(config).init(params))
         state, losses = jax.jit(run)(start, jnp.asarray(images, dtype), jnp.asarray(labels, jnp.int32))
         return [np.asarray(kernel) for kernel in kernels(state.params)], np.asarray(losses)

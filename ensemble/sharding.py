@@ -9,21 +9,23 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Int, Int32, Key
+from jaxtyping import Array, Float32, Int, Int32, Key
 
 from ensemble.config import TrainConfig
 from ensemble.layout import Layout, layout_of
-from ensemble.network import MLP, Params, init_params
+from ensemble.network import MLP, init_params, kernel_params
 from ensemble.order import device_order
 from ensemble.step import Images, MemberState, Observe, Record, evaluate_members, optimizer, record, train_epoch
 
 AXIS = "member"
+Kernels = dict[int, Float32[Array, "members out inputs"]]
+"""Kernels by the position of their layer, counted from 0."""
 
 
 class Programs(NamedTuple):
     """The compiled programs of an ensemble; all take and return arrays sharded over members."""
 
-    start: Callable[[Key[Array, " members"], Params, Images], tuple[MemberState, Record]]
+    start: Callable[[Key[Array, " members"], Kernels, Images], tuple[MemberState, Record]]
     """(keys, kernels given in place of drawn ones, images) -> initial state and the recording before training."""
     epoch: Callable[[MemberState, Int32[Array, "steps keys batch"], Images], tuple[MemberState, Record]]
     """(state, order, images) -> state and recording after one epoch; the given state's memory is reused."""
@@ -65,8 +67,8 @@ def compile_programs(
     """
     chosen = layout or layout_of(mesh.devices.flat[0].platform)
 
-    def start(keys: Array, given: Params, images: Images) -> tuple[MemberState, Record]:
-        params = jax.vmap(lambda key: init_params(network, key, pixels))(keys) | given
+    def start(keys: Array, given: Kernels, images: Images) -> tuple[MemberState, Record]:
+        params = jax.vmap(lambda key: init_params(network, key, pixels))(keys) | kernel_params(given)
         state = MemberState(params, jax.vmap(optimizer(config).init)(params))
         loss, _ = evaluate_members(network, params, images.train, images.train_labels)
         return state, record(network, observe, params, loss, images)

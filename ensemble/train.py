@@ -47,6 +47,7 @@ def train(
     *,
     members: Int[np.ndarray, " member"] | None = None,
     devices: int | None = None,
+    chunk: int | None = None,
     resume: Snapshot | None = None,
     on_epoch: OnEpoch = unobserved,
     initial: Initial = drawn,
@@ -63,10 +64,13 @@ def train(
             hashable, compiled into the training program.
         members: numbers of the members to train (default: 0..config.members-1); each is the same in any company.
         devices: how many local devices to spread the members over (default: all).
+        chunk: members trained at once, a multiple of the devices, where `plan_memory` has been asked already (default:
+            it is asked here).
         resume: go on from this snapshot of the same training.
         on_epoch: called after every epoch of every chunk, to report or to save; it may raise to stop.
-        initial: initial kernels by name ("kernel1", ...) as [member, out, in] for the given numbers of members, in
-            place of those drawn by the law of the configuration; it must not depend on the company of a member.
+        initial: initial kernels by the position of their layer, counted from 0, as [member, out, in] for the given
+            numbers of members, in place of those drawn by the law of the configuration; a member's must not depend on
+            which others are asked for.
         say: told when the chunk was halved.
 
     Raises:
@@ -76,7 +80,7 @@ def train(
     """
     refuse_large_batch(config, data)
     numbers = np.arange(config.members) if members is None else members
-    trainer = Trainer(config, data, observe, devices, initial, len(numbers))
+    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk)
     record = trainer.allocate(resume)
     start, saved = (resume.start, trainer.usable(resume)) if resume else (0, None)
     while start < len(numbers):
@@ -112,7 +116,8 @@ def _train_chunk(
 ) -> None:
     """Train one chunk; its state leaves the devices with this function, so that the next chunk has all their memory."""
     epochs, stop = trainer.config.epochs, start + trainer.chunk
-    rows, kept = (jax.tree.map(lambda whole, at=at: whole[at], record) for at in (slice(start, stop), slice(stop)))
+    rows = jax.tree.map(lambda whole: whole[start:stop], record)
+    kept = jax.tree.map(lambda whole: whole[:stop], record)
     for finished, fetch in trainer.run(chunk, rows, *(saved.state, saved.epoch) if saved else (None, 0)):
         done = start * epochs + len(chunk) * finished
         on_epoch(Moment(done, trainer.members * epochs, _Deferred(start, finished, fetch, kept)))

@@ -1,6 +1,7 @@
 """The compiled programs of one ensemble with its data on the devices: the epochs of a chunk of members."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +18,11 @@ from ensemble.sharding import by_member, key_sharding, member_mesh, order_shardi
 from ensemble.snapshot import Snapshot, SnapshotError
 from ensemble.step import Images, MemberState, Observe, Record
 
-Initial = Callable[[Int[np.ndarray, " member"]], dict[str, Float32[np.ndarray, "member out inputs"]]]
+Initial = Callable[[Int[np.ndarray, " member"]], dict[int, Float32[np.ndarray, "member out inputs"]]]
+"""Numbers of members -> their initial kernels by the position of the layer, counted from 0."""
 
 
-def drawn(members: np.ndarray) -> dict[str, np.ndarray]:
+def drawn(members: np.ndarray) -> dict[int, np.ndarray]:
     """No kernel is given: all are drawn by the law of the configuration."""
     return {}
 
@@ -41,6 +43,7 @@ class Trainer:
         devices: int | None = None,
         initial: Initial = drawn,
         count: int | None = None,
+        chunk: int | None = None,
     ) -> None:
         self.config, self.data, self.initial = config, data, initial
         self.members = config.members if count is None else count
@@ -49,14 +52,14 @@ class Trainer:
         self.orders, layout = source_of_orders(config.orders, platform), layout_of(platform)
         machine, self._given = local_machine(self.mesh.devices.size), initial(np.arange(1))
         self.programs = shared_programs(config, data.classes, data.train_images.shape[1], observe, self.mesh)
-        plan = plan_memory(config, data, observe, machine, self.members, self._given)
+        chosen = chunk or plan_memory(config, data, observe, machine, self.members, self._given).chunk
         try:
             self.images = Images(*jax.device_put(layout.splits(data), replicated(self.mesh)))
         except jax.errors.JaxRuntimeError as error:
             if not ran_out_of_memory(error):
                 raise
             raise DoesNotFit(f"the images do not fit {machine.on_device}: free it of other programs") from error
-        self._resize(plan.chunk)
+        self._resize(chosen)
 
     def _resize(self, chunk: int) -> None:
         """Train so many members at once from now on."""
@@ -126,23 +129,14 @@ class Trainer:
         keys = jax.device_put(keys, key_sharding(self.config, self.mesh))
         state, latest = self._start(members) if saved is None else (self._put_back(saved), None)
 
-        def settle() -> None:
-            if latest is not None:
-                for row, values in zip(jax.tree.leaves(rows), jax.tree.leaves(jax.device_get(latest)), strict=True):
-                    row[:, epoch] = values[: len(row)]
-
-        def fetch() -> PyTree:
-            settle()
-            return jax.device_get(state)
-
         order = self._order(keys, epoch)
         while order is not None:
             advanced = self.programs.epoch(state, order, self.images)
             order = self._order(keys, epoch + 1)
-            settle()
+            _store(rows, epoch, latest)
             (state, latest), epoch = advanced, epoch + 1
-            yield epoch, fetch
-        settle()
+            yield epoch, partial(_fetch, rows, epoch, latest, state)
+        _store(rows, epoch, latest)
 
     def _start(self, members: np.ndarray) -> tuple[MemberState, Record]:
         start = (member_keys(self.config.seed, members), self.initial(members))
@@ -161,3 +155,16 @@ class Trainer:
             return self.programs.order(keys, jnp.int32(epoch), count)
         order = host_order(np.asarray(jax.random.key_data(keys)), epoch, count, batch)
         return jax.device_put(order, order_sharding(self.config, self.mesh))
+
+
+def _store(rows: Record, epoch: int, latest: Record | None) -> None:
+    """Fetch the recording of an epoch into its place; None is one that is there already."""
+    if latest is not None:
+        for row, values in zip(jax.tree.leaves(rows), jax.tree.leaves(jax.device_get(latest)), strict=True):
+            row[:, epoch] = values[: len(row)]
+
+
+def _fetch(rows: Record, epoch: int, latest: Record, state: MemberState) -> PyTree:
+    """Fetch the state after an epoch, and the epoch's recording with it."""
+    _store(rows, epoch, latest)
+    return jax.device_get(state)

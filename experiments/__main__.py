@@ -49,7 +49,7 @@ def build_parser() -> Parser:
     _add_overrides(run)
     _add_network(run)
     _add_session(run)
-    _add_company(run)
+    _add_processes(run)
 
     sweep = _add(
         commands,
@@ -123,7 +123,7 @@ def _add(commands: argparse._SubParsersAction, name: str, about: str, example: s
 
 
 def _add_overrides(command: Parser) -> None:
-    """Settings that override the preset's; a setting left out keeps the preset's value."""
+    """Settings that override the preset's; one left out is None here, and keeps the preset's value."""
     add = command.add_argument
     add("--members", type=int, metavar="N", help="networks in the ensemble")
     add("--epochs", type=int, metavar="N", help="passes over the training set")
@@ -152,10 +152,10 @@ def _add_network(run: Parser) -> None:
 
 
 def _add_session(command: Parser) -> None:
-    """How and where training is carried out; none of it changes what a member's training gives."""
+    """How and where training is carried out, none of which changes its results; `Session` has the defaults."""
     add = command.add_argument
     add("--data-dir", metavar="DIR", help="folder of IDX files (plain or .gz) to read the data set from")
-    add("--save-share", type=_share, default=0.02, metavar="X", help="share of the time for checkpoints (0.02)")
+    add("--save-share", type=_share, metavar="X", help="share of the time for checkpoints (0.02)")
     _add_devices(command)
 
 
@@ -165,7 +165,7 @@ def _add_devices(command: Parser) -> None:
     add("--deterministic", action="store_true", help="the same bytes every time on a GPU too, at some cost of speed")
 
 
-def _add_company(run: Parser) -> None:
+def _add_processes(run: Parser) -> None:
     """How a run is shared out among processes or machines."""
     add = run.add_argument
     add("--member-range", type=_range, metavar="A:B", help="train members A to B-1 only, for `pigmm merge`")

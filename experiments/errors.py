@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend, and how other errors are told in it."""
+"""The error that ends a command with one line for its user."""
 
 
 class UserError(Exception):
@@ -6,8 +6,3 @@ class UserError(Exception):
 
     The entry point prints the line, without a traceback, and exits with code 2.
     """
-
-
-def reason(error: Exception) -> str:
-    """The first line of what an error says, to be put into one line for people."""
-    return next(iter(str(error).splitlines()), type(error).__name__)

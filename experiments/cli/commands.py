@@ -35,15 +35,16 @@ def run(options: Namespace) -> int:
     config = override(PRESETS[options.preset].config, options)
     members = _members(config, options.member_range)
     session, path = _session(options), Path(options.out or f"runs/{options.preset}")
-    company = _company(options)
-    if company is not None:
-        return _tell(distributed.run, config, path, session, company)
+    processes = _cluster(options)
+    if processes is not None:
+        return _tell(distributed.run, config, path, session, processes)
     return _tell(stages.run, config, path, session, members, options.as_published)
 
 
 def _session(options: Namespace) -> Session:
-    """How it is carried out; an option that a command does not have keeps its default."""
-    return Session(**{name: given for name, given in vars(options).items() if name in Session._fields})
+    """How it is carried out; an option that was not given, or that a command does not have, keeps its default."""
+    given = {name: value for name, value in vars(options).items() if name in Session._fields and value is not None}
+    return Session(**given)
 
 
 def override(config: RunConfig, options: Namespace) -> RunConfig:
@@ -74,8 +75,8 @@ def _members(config: RunConfig, given: range | None) -> range | None:
     return given
 
 
-def _company(options: Namespace) -> Cluster | None:
-    """Where the processes of the run meet; None if it is one process."""
+def _cluster(options: Namespace) -> Cluster | None:
+    """The processes of the run and where they meet; None if it is one process."""
     numbers = options.processes, options.process
     if options.distributed is None:
         if numbers != (None, None):

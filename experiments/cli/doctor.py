@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import jax
 
 from ensemble import DataError, load
+from ensemble.errors import first_line
 from ensemble.memory import accelerator_memory, free_memory
 from experiments.compiler import examine
-from experiments.errors import reason
 from experiments.run.devices import idle_accelerators
 from experiments.run.provenance import versions
 from experiments.run.runtime import cores
@@ -103,7 +103,7 @@ def data_sets(data_dir: str | None) -> Item:
         try:
             found.append(load(name, folder).describe())
         except (DataError, ImportError, OSError) as error:
-            wrong.append(reason(error))
+            wrong.append(first_line(error))
     prepared = _prepared()
     found.append(f"prepared by tensorflow-datasets: {', '.join(prepared) or 'none'}")
     return Item("data sets", not wrong, "; ".join(found), "; ".join(wrong), {"found": found, "prepared": prepared})

@@ -151,10 +151,10 @@ def _train(size: Size) -> tuple[TrainConfig, Dataset, TrainResult]:
         members=size.members, epochs=1, hidden=size.widths, batch_size=10, weight_decay=0.01, orders="host"
     )
 
-    def initial(members: np.ndarray) -> dict[str, np.ndarray]:
+    def initial(members: np.ndarray) -> dict[int, np.ndarray]:
         # Given, because programs that draw them take longer to compile than all that is checked here.
         shapes = pairwise((data.train_images.shape[1], *size.widths, data.classes))
-        drawn = {f"kernel{k}": _normal((len(members), *shape[::-1])) / 4 for k, shape in enumerate(shapes)}
+        drawn = {k: _normal((len(members), *shape[::-1])) / 4 for k, shape in enumerate(shapes)}
         return jax.tree.map(np.float32, drawn)
 
     return config, data, train(config, data, list, devices=1, initial=initial)

@@ -2,7 +2,8 @@
 
 import jax
 
-from experiments.errors import UserError, reason
+from ensemble.errors import first_line
+from experiments.errors import UserError
 from experiments.hosts.cluster import Cluster
 
 TOGETHER = 300  # seconds for all to start their runtimes, once they have met
@@ -31,6 +32,6 @@ def start_runtime(cluster: Cluster) -> None:
         jax.distributed.shutdown()
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"the TPU runtimes did not start together ({reason(error)}): see that port {cluster.port + 1} of "
+            f"the TPU runtimes did not start together ({first_line(error)}): see that port {cluster.port + 1} of "
             f"{cluster.host} is free and open to the other hosts, and give the same commands again"
         ) from error

@@ -6,25 +6,24 @@ from typing import Any
 
 from analysis import EntryLaw
 from analysis.pipeline import Recording
+from ensemble.laws import kernel_law
+from experiments.errors import UserError
+from experiments.run.presets import RunConfig
 
 
 def initial_law(init: str, fan_out: int, fan_in: int) -> EntryLaw | None:
     """Law of the initial entries of a matrix [fan_out, fan_in], as drawn by `ensemble`; None where they depend.
 
-    gaussian: normal of variance 1/fan_in; uniform: on +-1/sqrt(fan_in); he: normal, 2/fan_in; glorot: normal,
-    2/(fan_in + fan_out); orthogonal: entries are not independent.
+    Raises:
+        ValueError: there is no such initialisation.
     """
-    match init:
-        case "gaussian":
-            return EntryLaw.gaussian(1 / math.sqrt(fan_in))
-        case "uniform":
-            return EntryLaw.uniform(1 / math.sqrt(fan_in))
-        case "he":
-            return EntryLaw.gaussian(math.sqrt(2 / fan_in))
-        case "glorot":
-            return EntryLaw.gaussian(math.sqrt(2 / (fan_in + fan_out)))
-        case _:
-            return None
+    law = kernel_law(init)
+    if law is None:
+        return None
+    variance = law.variance(fan_out, fan_in)
+    if law.distribution == "uniform":
+        return EntryLaw.uniform(math.sqrt(3 * variance))
+    return EntryLaw.gaussian(math.sqrt(variance))
 
 
 def initial_laws(config: Mapping[str, Any], recording: Recording) -> tuple[EntryLaw | None, ...]:
@@ -34,3 +33,15 @@ def initial_laws(config: Mapping[str, Any], recording: Recording) -> tuple[Entry
         None if layer in started else initial_law(config["train"]["init"], dim, dim)
         for layer, dim in zip(recording.layers, recording.dims, strict=True)
     )
+
+
+def refuse_unpublished(config: RunConfig) -> None:
+    """Refuse to report as published a run whose initial entries have no law of their own: before it is trained.
+
+    Raises:
+        UserError: it starts from fitted models, or its initial entries depend on each other.
+    """
+    if config.start:
+        raise UserError("nothing is published for a start from fitted models: leave out --as-published")
+    if kernel_law(config.train.init) is None:
+        raise UserError(f"nothing is published for init {config.train.init!r}: leave out --as-published")

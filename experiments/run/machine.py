@@ -33,7 +33,8 @@ def this_machine(session: Session, members: int) -> Machine:
         )
     used = session.devices or there
     if on_cpu:
-        return Machine("cpu", processes=min(used, members), host_limit=free_memory())
+        # One device a process, unless XLA_FLAGS has a CPU pretend to be several.
+        return Machine("cpu", jax.local_device_count(), min(used, members), host_limit=free_memory())
     return Machine(device.platform, used, 1, accelerator_memory(), free_memory())
 
 

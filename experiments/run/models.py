@@ -9,9 +9,10 @@ import numpy as np
 
 from analysis import PIGMM
 from analysis.trajectories import Trajectories
+from ensemble.errors import first_line
 from ensemble.order import member_keys
 from ensemble.trainer import Initial, drawn
-from experiments.errors import UserError, reason
+from experiments.errors import UserError
 from experiments.run.observer import square_layers
 from experiments.run.presets import RunConfig
 
@@ -43,7 +44,7 @@ def read_parameters(path: Path) -> dict[str, list[float]]:
         return {str(layer): PIGMM.from_json(model).parameters.tolist() for layer, model in content["models"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"{path} is no file of models ({reason(error)}); give the models.json of a run folder"
+            f"{path} is no file of models ({first_line(error)}); give the models.json of a run folder"
         ) from error
 
 
@@ -71,12 +72,12 @@ def sampled_start(config: RunConfig, classes: int) -> Initial:
     layers, widths = square_layers(config.train, classes), (*config.train.hidden, classes)
     models = {layers[name]: PIGMM.from_parameters(f, dim=widths[layers[name]]) for name, f in config.start.items()}
 
-    def initial(members: np.ndarray) -> dict[str, np.ndarray]:
+    def initial(members: np.ndarray) -> dict[int, np.ndarray]:
         keys = member_keys(config.train.seed, members)
         return {
-            f"kernel{position}": np.concatenate(
-                [model.sample(jax.random.fold_in(key, position), 1) for key in keys]
-            ).astype(np.float32)
+            position: np.concatenate([model.sample(jax.random.fold_in(key, position), 1) for key in keys]).astype(
+                np.float32
+            )
             for position, model in models.items()
         }
 

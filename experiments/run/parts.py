@@ -72,7 +72,12 @@ def split(members: range, workers: int, chunk: int = 1) -> list[range]:
 
 
 def train_parts(
-    folder: RunFolder, config: RunConfig, session: Session, parts: list[Part], report: Callable[[int, int], None]
+    folder: RunFolder,
+    config: RunConfig,
+    session: Session,
+    parts: list[Part],
+    chunk: int,
+    report: Callable[[int, int], None],
 ) -> xr.Dataset:
     """Train all parts, as many at once as there are cores, and put their recordings together.
 
@@ -81,13 +86,19 @@ def train_parts(
         config: the run.
         session: how it is carried out.
         parts: all of its parts, finished or not.
+        chunk: members that each process trains at once.
         report: told network-epochs done and in all.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, when every process has saved and stopped.
         UserError: a process failed; what has been saved is kept.
     """
-    request = {"config": settings(config), "identity": folder.config, "session": session}
+    request = {
+        "config": settings(config),
+        "identity": folder.config,
+        "session": session._asdict(),
+        "chunk": chunk,
+    }
     crew = _Crew(request, config.train.epochs, parts, report)
     with collected_signals(crew.stop) as received, ThreadPoolExecutor(session.devices or len(cores())) as pool:
         list(pool.map(crew.train, [part for part in parts if not part.finished]))

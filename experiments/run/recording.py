@@ -48,7 +48,7 @@ def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Data
         "bipartite": [bipartite_key(graph) for graph in BIPARTITE],
         "rectangular_moment": list(RECTANGULAR_MOMENTS),
     }
-    return xr.Dataset(losses | statistics | _weights(layers, observed["weights"]), coordinates)
+    return xr.Dataset(losses | statistics | _weights(observed["weights"]), coordinates)
 
 
 def graph_names(graphs: Sequence[Graph]) -> list[str]:
@@ -56,22 +56,25 @@ def graph_names(graphs: Sequence[Graph]) -> list[str]:
     return [*NAMES, *(str(graph) for graph in graphs[len(NAMES) :])]
 
 
-def _weights(layers: dict[str, int], matrices: list[np.ndarray]) -> Variables:
-    """One array over layers where all matrices have one size, as they do in the paper, else one for each layer."""
-    if len({matrix.shape[-1] for matrix in matrices}) == 1:
-        return {"weights": (("member", "epoch", "layer", "row", "column"), np.stack(matrices, axis=2))}
-    return {
-        f"weights_{name}": (("member", "epoch", f"row_{name}", f"column_{name}"), matrix)
-        for name, matrix in zip(layers, matrices, strict=False)
-    }
+def _weights(matrices: list[Float[np.ndarray, "member epoch _ _"]]) -> Variables:
+    """One array over layers, as large as the largest matrix; smaller ones are filled up with NaN below and right."""
+    if not matrices:
+        return {}
+    largest = max(matrix.shape[-1] for matrix in matrices)
+    filled = np.full((*matrices[0].shape[:2], len(matrices), largest, largest), np.nan, matrices[0].dtype)
+    for k, matrix in enumerate(matrices):
+        filled[:, :, k, : matrix.shape[-1], : matrix.shape[-1]] = matrix
+    return {"weights": (("member", "epoch", "layer", "row", "column"), filled)}
 
 
 def kept_matrices(results: xr.Dataset, epochs: list[int]) -> list[Float[np.ndarray, "member epoch D D"]] | None:
     """The matrices of each layer at the given positions of epochs; None where the run has not kept them."""
-    names = [str(name) for name in results["layer"].values]
     if "weights" in results:
-        return [results["weights"].isel(layer=k, epoch=epochs).values for k in range(len(names))]
-    kept = [results[f"weights_{name}"].isel(epoch=epochs).values for name in names if f"weights_{name}" in results]
+        weights = results["weights"].isel(epoch=epochs).values
+        return [weights[:, :, k, :dim, :dim] for k, dim in enumerate(results["dim"].values)]
+    # Earlier versions wrote matrices of different sizes into a variable for each layer.
+    names = [f"weights_{name}" for name in results["layer"].values]
+    kept = [results[name].isel(epoch=epochs).values for name in names if name in results]
     return kept or None
 
 

@@ -15,17 +15,18 @@ from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
 from analysis.rectangular.figure import draw_matrices
 from ensemble import Dataset, load
+from ensemble.errors import first_line
 from ensemble.memory import MemoryPlan, plan_memory
 from ensemble.order import source_of_orders
 from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress, Steps
-from experiments.errors import UserError, reason
+from experiments.errors import UserError
 from experiments.report.every_matrix import analyse, write_matrices
 from experiments.report.figures import picture
 from experiments.report.inspection import write_inspection
 from experiments.report.outputs import REPORT, write_outputs
 from experiments.run.beside import beside, shared
-from experiments.run.laws import initial_laws
+from experiments.run.laws import initial_laws, refuse_unpublished
 from experiments.run.machine import this_machine
 from experiments.run.merging import MEMBERS
 from experiments.run.models import check_start, sampled_start
@@ -54,9 +55,11 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         published: report the numbers as the paper's scripts make them.
 
     Raises:
-        UserError, DataError: the folder or the data cannot be used.
+        UserError, DataError: the folder or the data cannot be used, or nothing is published for such a run.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
+    if published:
+        refuse_unpublished(config)
     config = settled(config, path)
     data = load(config.dataset, session.data_dir)
     square_layers(config.train, data.classes)
@@ -121,9 +124,9 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
 
     try:
         if plan.machine.platform != "cpu" or len(parts) == 1:
-            results = train_members(folder, config, data, members, session, show, print)
+            results = train_members(folder, config, data, members, session, show, print, plan.chunk)
         else:
-            results = train_parts(folder, config, session, parts, show)
+            results = train_parts(folder, config, session, parts, plan.chunk, show)
     finally:
         stopwatch.store()
     told = provenance(
@@ -165,7 +168,7 @@ def recorded(folder: RunFolder) -> tuple[dict[str, Any], xr.Dataset, Recording]:
         return config, results, from_dataset(results)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{folder.path} does not hold a run that can be reported ({reason(error)}): "
+            f"{folder.path} does not hold a run that can be reported ({first_line(error)}): "
             "restore its config.json and results.nc"
         ) from error
 

@@ -43,6 +43,7 @@ def train_members(
     session: Session,
     report: Callable[[int, int], None],
     say: Callable[[str], None],
+    chunk: int | None = None,
 ) -> xr.Dataset:
     """Train a range of members, from the last good checkpoint in the folder if there is one.
 
@@ -54,6 +55,7 @@ def train_members(
         session: how often to save, and on how many devices to train.
         report: told network-epochs done and in all after every epoch of every chunk.
         say: told what a person should know.
+        chunk: members trained at once, as `ensemble.memory.plan_memory` has chosen; None lets `train` choose.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, with everything saved.
@@ -84,6 +86,7 @@ def train_members(
                 observe,
                 members=np.array(members),
                 devices=None if jax.default_backend() == "cpu" else session.devices,  # a CPU's cores are processes
+                chunk=chunk,
                 resume=resume,
                 on_epoch=on_epoch,
                 initial=sampled_start(config, data.classes),

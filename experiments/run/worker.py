@@ -39,7 +39,7 @@ def _train(request: dict[str, Any]) -> int:
     from experiments.run.training import CHECKPOINTS, Session, train_members
     from experiments.store.run_folder import RunFolder
 
-    config, session = from_settings(request["config"]), Session(*request["session"])
+    config, session = from_settings(request["config"]), Session(**request["session"])
     identity, members = request["identity"] | {"members": request["range"]}, range(*request["range"])
 
     def report(done: int, total: int) -> None:
@@ -51,7 +51,8 @@ def _train(request: dict[str, Any]) -> int:
     try:
         with RunFolder.open(Path(request["path"]), identity, patience=PATIENCE) as folder:
             data = load(config.dataset, session.data_dir)
-            folder.write_results(train_members(folder, config, data, members, session, report, say))
+            results = train_members(folder, config, data, members, session, report, say, request["chunk"])
+            folder.write_results(results)
             folder.remove(CHECKPOINTS)
     except (UserError, DataError) as error:
         _tell(failed=str(error))

@@ -7,7 +7,7 @@ import h5py
 import xarray as xr
 from xarray.backends import H5NetCDFStore
 
-from experiments.errors import reason
+from ensemble.errors import first_line
 
 
 class DamagedFile(ValueError):
@@ -41,7 +41,7 @@ def decode(path: Path) -> xr.Dataset:
     except DamagedFile:
         raise
     except Exception as error:  # what HDF5, h5netcdf and xarray make of damage depends on the place
-        raise DamagedFile(reason(error)) from error
+        raise DamagedFile(first_line(error)) from error
 
 
 def _refuse_hostile(file: h5py.File, size: int) -> None:

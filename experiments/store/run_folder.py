@@ -10,7 +10,8 @@ from typing import Any
 
 import xarray as xr
 
-from experiments.errors import UserError, reason
+from ensemble.errors import first_line
+from experiments.errors import UserError
 from experiments.store import atomic, netcdf
 from experiments.store.differences import differences
 from experiments.store.lock import LOCK, acquire
@@ -159,7 +160,9 @@ class RunFolder:
         try:
             return (self.path / DIGEST).read_text(encoding="ascii").split()[0]
         except (OSError, ValueError, IndexError) as error:
-            raise UserError(f"{self.path / DIGEST} cannot be read ({reason(error)}): run again elsewhere") from error
+            raise UserError(
+                f"{self.path / DIGEST} cannot be read ({first_line(error)}): run again elsewhere"
+            ) from error
 
     def read_results(self) -> xr.Dataset:
         """Read results.nc whole into memory.
@@ -223,7 +226,7 @@ def _read_json(path: Path) -> dict[str, Any]:
             raise ValueError("not an object")
         return content
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({reason(error)}): restore it, or run again elsewhere") from error
+        raise UserError(f"{path} cannot be read ({first_line(error)}): restore it, or run again elsewhere") from error
 
 
 def _refuse_altered(path: Path, digest: Path) -> None:

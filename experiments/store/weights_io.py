@@ -10,7 +10,8 @@ from typing import IO
 import numpy as np
 from safetensors import safe_open
 
-from experiments.errors import UserError, reason
+from ensemble.errors import first_line
+from experiments.errors import UserError
 
 FORMATS = ".npy, .npz or .safetensors"
 COMPRESSION = 200  # an .npz is refused if it claims to grow by more than this factor
@@ -31,7 +32,8 @@ def read_array(path: Path, key: str | None = None) -> np.ndarray:
         raise UserError(f"{path} does not exist; give a {FORMATS} file") from None
     except Exception as error:  # what numpy, zipfile, zlib and safetensors make of damage depends on the place
         raise UserError(
-            f"{path} is not a readable {FORMATS} file of plain numbers ({reason(error)}); save it anew with numpy.save"
+            f"{path} is not a readable {FORMATS} file of plain numbers ({first_line(error)}); "
+            "save it anew with numpy.save"
         ) from None
 
 

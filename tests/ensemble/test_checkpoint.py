@@ -1,11 +1,14 @@
 """Checkpoints: what is restored is what was saved, to the last bit, or it is refused and the one before it is used."""
 
 import itertools
+import logging
 import math
 import resource
 import shutil
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -224,10 +227,26 @@ def test_a_save_that_failed_in_the_background_is_told_at_the_next_epoch(saved, f
             any(checkpoints.due() for _ in itertools.count())
 
 
+def hooks() -> tuple:
+    return threading.excepthook, sys.unraisablehook, list(logging.getLogger("absl").filters)
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
+    before = hooks()
     (tmp_path / "file").touch()
     with pytest.raises(SnapshotError, match="cannot save a checkpoint in"):
         Checkpoints(tmp_path / "file" / "checkpoints", RUN)
+    assert hooks() == before
+
+
+def test_what_a_program_does_with_errors_of_its_threads_is_its_own_again_afterwards(saved, folder):
+    before = hooks()
+    with Checkpoints(folder, RUN):
+        assert hooks() != before
+    assert hooks() == before
+    with files_of_at_most(2000), Checkpoints(folder, RUN) as checkpoints, suppress(SnapshotError):
+        checkpoints.save(saved[1][LAST])
+    assert hooks() == before
 
 
 def test_saving_takes_its_share_of_the_time(saved, tmp_path, monkeypatch):

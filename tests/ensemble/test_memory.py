@@ -9,7 +9,7 @@ import pytest
 
 from ensemble import Dataset, TrainConfig
 from ensemble.footprint import DoesNotFit, chunk_shapes, device_bytes, most_that_fit, shared_programs
-from ensemble.memory import Machine, cpu_chunk, free_memory, needs, plan_memory
+from ensemble.memory import PROGRAM, Machine, cpu_chunk, free_memory, needs, plan_memory
 from ensemble.sharding import member_mesh
 from ensemble.trainer import Trainer, nothing
 from experiments.errors import UserError
@@ -62,6 +62,23 @@ def test_recordings_are_counted_exactly():
     record = trainer.allocate(None)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(record))
     assert config.members * needs(config, tiny_data(), keep_hidden).recorded == size
+
+
+def test_images_are_counted_on_every_device_and_in_every_process():
+    images = 2000 * (784 + 4) + 1000 * (784 + 4)  # a byte a pixel and four for the label, training and test
+    alone = plan_memory(PAPER, DATA, nothing, CPU)
+    assert needs(PAPER, DATA, nothing).images == images
+    assert alone.host == PROGRAM + images + alone.device + alone.recordings
+    two = plan_memory(PAPER, DATA, nothing, Machine("cpu", processes=2))
+    assert two.host == 2 * (PROGRAM + images + two.device) + (PROGRAM + images) + two.recordings
+    on_gpu = plan_memory(FORTY, SMALL, nothing, gpu(80))
+    assert on_gpu.host == PROGRAM + 84 * (16 + 4) + on_gpu.recordings
+
+
+def test_a_thousand_images_more_take_their_bytes_and_their_place_in_the_orders():
+    config = replace(PAPER, order="shared")
+    fewer, more = (plan_memory(config, blank(count), nothing, CPU).device for count in (2000, 3000))
+    assert more - fewer == 1000 * (784 + 4) + 2 * 4 * 1000
 
 
 def taken(config: TrainConfig, chunk: int, devices: int = 1) -> int:
@@ -131,10 +148,10 @@ def test_where_compiling_runs_out_of_memory_half_is_tried():
 
 def test_kernels_that_are_given_are_widened_to_the_chunk():
     config = replace(TINY, members=2, chunk=2, hidden=(200, 200))
-    given = {"kernel1": np.zeros((1, 200, 200), np.float32)}
+    given = {1: np.zeros((1, 200, 200), np.float32)}
     programs = shared_programs(config, 4, 16, nothing, member_mesh(1))
     shapes = chunk_shapes(programs, config, SMALL, given, member_mesh(1), 2)
-    assert shapes.given["kernel1"].shape == shapes.state.params["kernel1"].shape == (2, 200, 200)
+    assert shapes.given[1].shape == shapes.state.params["kernel1"].shape == (2, 200, 200)
 
 
 def test_a_cpu_trains_as_many_at_once_as_its_cache_holds():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ensemble.config import Init, Order
+from ensemble.laws import KERNEL_LAWS, kernel_law
 from ensemble.network import MLP, first_layer, init_params, initializer, kernels, layer, normalise
 from ensemble.order import device_order, host_order, member_keys, order_keys
 
@@ -34,8 +35,20 @@ def test_orthogonal_kernels_have_orthonormal_rows():
     np.testing.assert_allclose(kernel @ kernel.T, np.eye(OUTPUTS), atol=1e-5)
 
 
+@pytest.mark.parametrize("init", VARIANCE)
+def test_the_variance_that_is_told_is_the_one_that_is_drawn(init):
+    law = kernel_law(init)
+    assert law is not None
+    assert law.variance(OUTPUTS, INPUTS) == pytest.approx(VARIANCE[init])
+
+
+def test_an_initialisation_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match="init is 'zero'; it must be one of gaussian, uniform, he, glorot, orthogonal"):
+        kernel_law("zero")
+
+
 def test_every_law_is_tested():
-    assert {*VARIANCE, "orthogonal"} == set(get_args(Init))
+    assert {*VARIANCE, "orthogonal"} == set(get_args(Init)) == set(KERNEL_LAWS)
 
 
 def test_parameters_are_out_by_in():

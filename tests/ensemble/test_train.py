@@ -5,12 +5,13 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from ensemble import Moment, Snapshot, TrainConfig, replay, train
 from ensemble.network import MLP, init_params
 from ensemble.order import device_order, host_order, member_keys, order_keys
-from ensemble.step import Record
+from ensemble.step import EVALUATION_BATCH, MemberState, Record, evaluate_members, member_step, optimizer
 from tests.tiny import TINY, tiny_data
 
 DATA = tiny_data()
@@ -69,19 +70,41 @@ def test_training_is_replay_on_the_same_batches(order, orders):
     np.testing.assert_allclose(losses.reshape(3, -1).mean(axis=1), record.train_loss[member, 1:], rtol=1e-5)
 
 
-def test_losses_and_accuracy_are_those_of_the_weights(whole):
-    images = (DATA.test_images / 255 - 0.5) / 0.5
-    hidden = images.T
-    *inner, last = [leaf[2, -1].astype(np.float64) for leaf in whole.observed]
+def loss_and_accuracy(kernels, images: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of one member, in NumPy."""
+    features = ((images / 255 - 0.5) / 0.5).T
+    *inner, last = [np.asarray(kernel, np.float64) for kernel in kernels]
     for kernel in inner:
-        hidden = np.maximum(kernel @ hidden, 0)
-    logits = last @ hidden
+        features = np.maximum(kernel @ features, 0)
+    logits = last @ features
     log_probability = logits - np.log(np.exp(logits).sum(axis=0))
-    picked = log_probability[DATA.test_labels, np.arange(len(images))]
-    np.testing.assert_allclose(whole.test_loss[2, -1], -picked.mean(), rtol=1e-5)
-    np.testing.assert_allclose(
-        whole.test_accuracy[2, -1], (logits.argmax(axis=0) == DATA.test_labels).mean(), rtol=1e-6
-    )
+    picked = log_probability[labels, np.arange(len(labels))]
+    return -picked.mean(), (logits.argmax(axis=0) == labels).mean()
+
+
+@pytest.mark.parametrize("epoch", [0, -1])
+def test_losses_and_accuracy_are_those_of_the_weights(whole, epoch):
+    kernels = [leaf[2, epoch] for leaf in whole.observed]
+    loss, accuracy = loss_and_accuracy(kernels, DATA.test_images, DATA.test_labels)
+    np.testing.assert_allclose(whole.test_loss[2, epoch], loss, rtol=1e-5)
+    np.testing.assert_allclose(whole.test_accuracy[2, epoch], accuracy, rtol=1e-6)
+
+
+def test_the_training_loss_before_training_is_that_of_the_training_set(whole):
+    start = [leaf[2, 0] for leaf in whole.observed]
+    loss, _ = loss_and_accuracy(start, DATA.train_images, DATA.train_labels)
+    np.testing.assert_allclose(whole.train_loss[2, 0], loss, rtol=1e-5)
+
+
+def test_images_that_fill_up_the_last_batch_of_an_evaluation_count_for_nothing():
+    network, data = MLP((4, 4)), tiny_data(test=EVALUATION_BATCH + 1)
+    params = jax.vmap(lambda key: init_params(network, key, 16))(member_keys(0, np.arange(2)))
+    losses, accuracies = evaluate_members(network, params, jnp.asarray(data.test_images), jnp.asarray(data.test_labels))
+    for member in range(2):
+        kernels = [params[name][member] for name in ("kernel0", "kernel1")]
+        loss, accuracy = loss_and_accuracy(kernels, data.test_images, data.test_labels)
+        np.testing.assert_allclose(losses[member], loss, rtol=1e-5)
+        np.testing.assert_allclose(accuracies[member], accuracy, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("chunk", "devices"), [(2, 1), (3, 1), (6, 2), (100, 2)])
@@ -136,6 +159,16 @@ def test_progress_counts_network_epochs():
     assert seen == [(4, 18), (8, 18), (12, 18), (14, 18), (16, 18), (18, 18)]
 
 
+def test_a_chunk_that_was_chosen_already_is_not_chosen_again(monkeypatch):
+    def fail(*arguments) -> None:
+        raise AssertionError("planned again")
+
+    monkeypatch.setattr("ensemble.trainer.plan_memory", fail)
+    seen = []
+    train(replace(TINY, chunk=None), DATA, devices=1, chunk=2, on_epoch=lambda moment: seen.append(moment.done))
+    assert seen == [2, 4, 6, 8, 10, 12, 14, 16, 18]
+
+
 def test_a_diverging_member_leaves_the_others_alone(whole):
     def poison(moment) -> None:
         if moment.done == 4:
@@ -163,6 +196,24 @@ def test_biases_take_part():
     params = init_params(MLP((4, 4), biases=True), jax.random.key(0), 16)
     assert sorted(params) == ["bias0", "bias1", "kernel0", "kernel1"]
     assert train(config, DATA).record.finite.all()
+
+
+def test_decay_acts_on_kernels_and_biases_alike():
+    """As PyTorch's Adam: after one step the first moment is (1 - beta1) (gradient + decay w), of every parameter."""
+    network, decay = MLP((4, 4), biases=True), 0.5
+    shapes = init_params(network, jax.random.key(0), 16)
+    params = {name: jnp.full(leaf.shape, 0.1 * k + 0.1) for k, (name, leaf) in enumerate(sorted(shapes.items()))}
+    images = jax.random.normal(jax.random.key(1), (10, 16))
+
+    def first_moment(config: TrainConfig):
+        start = MemberState(params, optimizer(config).init(params))
+        state, _ = member_step(network, config, start, images, jnp.arange(10) % 4)
+        return optax.tree_utils.tree_get(state.optimizer, "mu")
+
+    plain, decayed = (first_moment(replace(TINY, biases=True, weight_decay=value)) for value in (0.0, decay))
+    for name, value in params.items():
+        expected = plain[name] + (1 - TINY.beta1) * decay * value
+        np.testing.assert_allclose(decayed[name], expected, rtol=1e-5, err_msg=name)
 
 
 def test_a_batch_larger_than_the_training_set_is_refused():

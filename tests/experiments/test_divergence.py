@@ -3,10 +3,16 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ensemble import train
+from ensemble.layout import PLAIN
+from ensemble.network import MLP, init_params
+from ensemble.order import member_keys
+from ensemble.step import Images, record
+from ensemble.trainer import nothing
 from experiments.__main__ import main
 from tests.tiny import TINY, tiny_data
 
@@ -19,10 +25,10 @@ def weights(matrices):
 
 
 def test_an_infinite_start_is_flagged_at_once_and_changes_no_other_member():
-    def initial(members: np.ndarray) -> dict[str, np.ndarray]:
+    def initial(members: np.ndarray) -> dict[int, np.ndarray]:
         start = np.random.default_rng(0).normal(size=(100, 4, 4)).astype(np.float32)
         start[2, 0, 0] = poison
-        return {"kernel1": start[members]}
+        return {1: start[members]}
 
     poison = 0.5
     good = train(TINY, DATA, weights, initial=initial).record
@@ -36,10 +42,18 @@ def test_an_infinite_start_is_flagged_at_once_and_changes_no_other_member():
 
 
 def test_a_learning_rate_of_ten_ends_no_run():
-    record = train(replace(TINY, learning_rate=10.0), DATA, weights).record
+    left = train(replace(TINY, learning_rate=10.0), DATA, weights).record
     np.testing.assert_array_equal(
-        record.finite, np.isfinite(record.train_loss) & np.isfinite(record.observed[1]).all(axis=(-1, -2))
+        left.finite, np.isfinite(left.train_loss) & np.isfinite(left.observed[1]).all(axis=(-1, -2))
     )
+
+
+def test_a_training_loss_that_is_not_finite_is_flagged_though_all_weights_are():
+    network = MLP((4, 4))
+    params = jax.vmap(lambda key: init_params(network, key, 16))(member_keys(0, np.arange(4)))
+    images = Images(*map(jnp.asarray, PLAIN.splits(DATA)))
+    recorded = record(network, nothing, params, jnp.array([1.0, jnp.inf, jnp.nan, 0.0]), images)
+    assert recorded.finite.tolist() == [True, False, False, True]
 
 
 @pytest.mark.slow

@@ -4,14 +4,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from analysis import PIGMM, expectation, fit
-from experiments.__main__ import main
+from ensemble.config import Init, Order, Orders
+from experiments.__main__ import build_parser, main
+from experiments.cli.commands import _session
 from experiments.run.presets import PRESETS, RunConfig, from_settings, settings
+from experiments.run.training import Session
 from invariants import NAMES, PAPER, evaluate
 
 RUN = ["run", "paper-gaussian", "--dataset", "sample", "--members", "6", "--epochs", "2", "--batch-size", "400"]
@@ -105,6 +109,7 @@ def test_another_configuration_in_the_same_folder_is_refused(folder, capsys):
         (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "7", "8"], "square"),
         (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "1", "1"], "square"),
         (["run", "paper-gaussian", "--data-dir", "/nonexistent"], "/nonexistent"),
+        (["run", "quickstart", "--init", "orthogonal", "--as-published"], "leave out --as-published"),
         (["report", "/nonexistent"], "/nonexistent"),
         (["analyze", "/nonexistent.npy"], "/nonexistent.npy"),
         (["juggle"], "juggle"),
@@ -115,6 +120,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, hint, tmp_path, cap
     out = tmp_path / "out"
     extra = ["--out", str(out)] if arguments[:1] == ["run"] else []
     assert_refused(capsys, [*arguments, *extra], hint)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
+def test_mnist_under_the_name_of_another_set_is_refused(name, mnist_dir, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["run", "paper-gaussian", "--dataset", name, "--data-dir", str(mnist_dir), "--out", str(out)]
+    assert_refused(capsys, command, f"are MNIST, but the data set is called '{name}': call it mnist")
     assert not out.exists()
 
 
@@ -160,6 +173,25 @@ def test_every_command_has_help_with_an_example(command, capsys):
         main([command, "--help"])
     assert stop.value.code == 0
     assert f"example: pigmm {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_help_names_every_choice_and_the_defaults(command, capsys):
+    """The parser imports no dataclass, so that help is instant; this keeps its words equal to them."""
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    helps = {name: words.partition(f" {name} ")[2].partition(" --")[0] for name in ("--init", "--order", "--orders")}
+    for option, choices in zip(helps, (Init, Order, Orders), strict=True):
+        assert [choice for choice in get_args(choices) if choice not in helps[option]] == []
+    assert f"checkpoints ({Session().save_share})" in words
+
+
+def test_options_that_are_not_given_keep_the_defaults_of_the_session():
+    assert _session(build_parser().parse_args(["run", "quickstart"])) == Session()
+    assert _session(build_parser().parse_args(["quickstart"])) == Session()
+    given = build_parser().parse_args(["run", "quickstart", "--save-share", "0.5", "--devices", "1", "--data-dir", "d"])
+    assert _session(given) == Session("d", 0.5, 1)
 
 
 def test_presets_are_the_papers():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 from analysis import deviation, expectation, fit
 from analysis.false_discovery import benjamini_hochberg
@@ -12,7 +11,6 @@ from analysis.pipeline import Recording
 from analysis.quantile_plot import draw_quantiles
 from analysis.randomisation import Symmetry
 from experiments.report.inspection import section, write_inspection
-from experiments.run.recording import _weights, kept_matrices
 from experiments.store.run_folder import RunFolder
 from invariants import CUBIC_AND_QUARTIC, Graph, evaluate
 
@@ -147,16 +145,6 @@ def test_what_cannot_be_inspected_is_said(stack, reason):
 def test_matrices_that_were_not_kept_are_said():
     html = section(inspect_recording(recording(gaussian()), None))
     assert "not kept: run again with --save-weights" in html
-
-
-@pytest.mark.parametrize("sizes", [(4, 4), (4, 5), ()])
-def test_kept_matrices_are_found_in_results_in_whatever_form(sizes):
-    matrices = [np.random.default_rng(k).normal(size=(3, 2, dim, dim)) for k, dim in enumerate(sizes)]
-    layers = {"L1": 1, "L2": 2}
-    kept = kept_matrices(xr.Dataset(_weights(layers, matrices) if sizes else {}, {"layer": list(layers)}), [1])
-    assert (kept is None) == (not sizes)
-    for found, matrix in zip(kept or [], matrices, strict=True):
-        np.testing.assert_array_equal(found, matrix[:, [1]])
 
 
 def test_large_ensembles_are_not_permuted_and_it_is_said(monkeypatch):

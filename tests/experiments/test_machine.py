@@ -3,16 +3,23 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import jax
 import pytest
+import xarray as xr
 
 from experiments.__main__ import main
 from experiments.errors import UserError
+from experiments.run import parts, stages
 from experiments.run.machine import is_deterministic, this_machine
+from experiments.run.presets import RunConfig, settings
 from experiments.run.runtime import DETERMINISTIC, cores
 from experiments.run.training import Session
+from experiments.store.run_folder import RunFolder
+from tests.experiments.test_merge import results_of
+from tests.tiny import TINY, tiny_data
 
 HERE = len(cores())
 
@@ -37,6 +44,39 @@ def test_a_cpu_trains_in_a_process_a_core_and_an_accelerator_in_one(accelerator)
     accelerator("gpu")
     assert this_machine(Session(), 1000)[:4] == ("gpu", 4, 1, 7)
     assert this_machine(Session(devices=3), 1000).devices == 3
+
+
+@pytest.mark.parametrize("count", sorted({1, HERE}))
+def test_the_chunk_is_decided_once_whoever_trains(count, tmp_path, monkeypatch):
+    """By the plan that is printed: this process is handed it as an argument, others as a part of their request."""
+    handed = {}
+
+    def train_members(*arguments) -> xr.Dataset:
+        handed["chunk"] = arguments[-1]
+        return results_of(range(50))
+
+    class Workers:
+        failure = None
+
+        def __init__(self, request: dict, *others) -> None:
+            handed.update(json.loads(json.dumps(request)))
+
+        def train(self, part) -> None:
+            with RunFolder.open(part.path, identity | {"members": [part.members.start, part.members.stop]}) as folder:
+                folder.write_results(results_of(part.members))
+
+        def stop(self) -> None:
+            raise AssertionError
+
+    monkeypatch.setattr(stages, "train_members", train_members)
+    monkeypatch.setattr(parts, "_Workers", Workers)
+    config, session = RunConfig(replace(TINY, members=50, chunk=None), dataset="sample"), Session(devices=count)
+    identity = settings(config)
+    with RunFolder.open(tmp_path, identity) as folder:
+        stages.measure(folder, config, tiny_data(), session, range(50))
+    assert handed["chunk"] == stages.plan_here(config, tiny_data(), 50, session).chunk
+    if count > 1:
+        assert Session(**handed["session"]) == session
 
 
 @pytest.mark.parametrize("asked", [0, -1, 5, 1000])

@@ -79,6 +79,10 @@ def test_parts_that_cannot_be_read_are_named(tmp_path):
     with RunFolder.open(tmp_path / "wrong", CONFIG | {"members": [3, 10]}) as run:
         run.write_results(results_of(range(3, 9)))
     assert "does not hold the members 3 to 9" in refusal(out, [good, tmp_path / "wrong"])
+    for number, stored in enumerate((np.arange(2, 9), np.arange(9, 2, -1))):  # seven members, but not 3 to 9 in order
+        with RunFolder.open(tmp_path / f"shifted{number}", CONFIG | {"members": [3, 10]}) as run:
+            run.write_results(results_of(range(3, 10)).assign_coords(member=stored))
+        assert "does not hold the members 3 to 9" in refusal(out, [good, tmp_path / f"shifted{number}"])
     for members in ([3], [3, 3], [-1, 3], ["3", 10], 3, [0.5, 2]):
         odd = tmp_path / f"odd{members}"
         RunFolder.open(odd, CONFIG | {"members": members}).close()

@@ -8,6 +8,7 @@ import pytest
 
 from analysis import PIGMM, fit
 from ensemble import train
+from experiments.__main__ import main
 from experiments.errors import UserError
 from experiments.run.models import check_start, read_parameters, sampled_start, to_json
 from experiments.run.presets import RunConfig
@@ -40,7 +41,7 @@ def test_training_starts_from_samples_of_the_model():
 
 def test_a_sampled_member_is_the_same_in_any_company():
     initial = sampled_start(CONFIG, 4)
-    together, alone = initial(np.arange(6))["kernel1"], initial(np.array([4]))["kernel1"]
+    together, alone = initial(np.arange(6))[1], initial(np.array([4]))[1]
     np.testing.assert_array_equal(together[4], alone[0])
     assert len({matrix.tobytes() for matrix in together}) == 6
 
@@ -52,6 +53,15 @@ def test_layers_and_models_that_cannot_start_are_refused():
     with pytest.raises(UserError, match="V_3"):
         check_start(replace(CONFIG, start={"L1": indefinite}), 4)
     check_start(CONFIG, 4)
+
+
+def test_models_to_start_from_and_as_published_are_refused_before_training(tmp_path, capsys):
+    (tmp_path / "models.json").write_text(json.dumps(to_json(synthetic(epochs=3))))
+    options = ["--start-models", str(tmp_path / "models.json"), "--as-published", "--out", str(tmp_path / "run")]
+    assert main(["run", "quickstart", *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nothing is published for a start from fitted models: leave out --as-published" in line
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from analysis.fitting import fit_moments
+from experiments.run.recording import kept_matrices
 from experiments.run.stages import recorded
 from experiments.store.netcdf import DamagedFile, decode, encode
 from experiments.store.run_folder import SCHEMA, RunFolder
@@ -33,6 +34,18 @@ def test_a_run_of_every_schema_is_read(tmp_path, schema):
     f = fit_moments(recording.block_moments[:, 1, 0], recording.dims[0]).model.parameters
     read = {"I1": mean[0], "I52": mean[51], "f1": f[0], "f13": f[12]}
     assert read == pytest.approx(STORED[schema], rel=1e-9)
+
+
+def test_matrices_in_a_variable_for_each_layer_are_found():
+    """As earlier versions wrote those of different sizes."""
+    rng, layers = np.random.default_rng(0), {"L1": 4, "L2": 5}
+    matrices = {name: rng.normal(size=(3, 2, dim, dim)).astype(np.float32) for name, dim in layers.items()}
+    dims = {name: ("member", "epoch", f"row_{name}", f"column_{name}") for name in layers}
+    stored = {f"weights_{name}": (dims[name], matrix) for name, matrix in matrices.items()}
+    kept = kept_matrices(xr.Dataset(stored, {"layer": list(layers), "dim": ("layer", list(layers.values()))}), [1])
+    assert kept is not None
+    for found, matrix in zip(kept, matrices.values(), strict=True):
+        np.testing.assert_array_equal(found, matrix[:, [1]])
 
 
 @pytest.fixture

@@ -2,15 +2,22 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.run import stages
+from experiments.run.presets import RunConfig, settings
 from experiments.run.provenance import git_state, provenance
 from experiments.run.stopwatch import Timing
+from experiments.run.training import Session
 from experiments.store import atomic
+from experiments.store.run_folder import RunFolder
+from tests.experiments.test_merge import results_of
+from tests.tiny import TINY, tiny_data
 
 
 def test_provenance_is_complete(tmp_path: Path):
@@ -28,6 +35,15 @@ def test_provenance_is_complete(tmp_path: Path):
     assert "--xla_force_host_platform_device_count=2" in record["environment"]["XLA_FLAGS"]
     started, ended = (datetime.fromisoformat(record[f"training_{when}_utc"]) for when in ("started", "ended"))
     assert (ended - started).total_seconds() == pytest.approx(4.0, abs=1.0)
+
+
+def test_the_network_epochs_of_a_range_of_members_are_those_of_the_range(tmp_path: Path, monkeypatch):
+    config = RunConfig(replace(TINY, members=10, epochs=3), dataset="sample")
+    monkeypatch.setattr(stages, "train_members", lambda *arguments: results_of(range(2, 6)))
+    with RunFolder.open(tmp_path, settings(config)) as folder:
+        stages.measure(folder, config, tiny_data(), Session(devices=1), range(2, 6))
+        record = folder.read_json("provenance.json")
+    assert record["network_epochs_per_second"] * record["wall_seconds"] == pytest.approx(4 * 3)
 
 
 def test_git_state_is_of_this_folder_alone(tmp_path: Path):

@@ -250,6 +250,21 @@ def test_equal_results_are_equal_bytes(results: xr.Dataset):
     assert encode(results.copy(deep=True)) == first
 
 
+def test_new_results_never_stand_beside_the_digest_of_older_ones(tmp_path: Path, results: xr.Dataset, monkeypatch):
+    """As when the power fails between the two files: the run is not finished, rather than damaged."""
+
+    def fail(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with RunFolder.open(tmp_path, CONFIG) as folder:
+        folder.write_results(results)
+        monkeypatch.setattr(folder, "write_text", fail)
+        with pytest.raises(KeyboardInterrupt):
+            folder.write_results(results.isel(member=[0]))
+        assert not folder.has_results()
+        assert "has not finished" in refusal(folder.read_results)
+
+
 def test_results_that_cannot_be_read(tmp_path: Path, results: xr.Dataset):
     def replace(content: bytes) -> None:
         folder.write_bytes("results.nc", content)
