@@ -13,7 +13,7 @@ from analysis.symmetry import Symmetry
 
 
 class Between(NamedTuple):
-    """How two ensembles differ at E common epochs and L common layers, second minus first; NaN where no member is left."""
+    """How two ensembles differ at E common epochs and L common layers, second minus first; NaN where none is left."""
 
     epochs: Int[np.ndarray, "E"]
     layers: tuple[str, ...]
@@ -65,7 +65,7 @@ class Side(NamedTuple):
     test_accuracy: Float[np.ndarray, "N E"]
 
 
-def contrast_runs(first: Recording, second: Recording, *, paired: bool = False) -> Between | None:
+def contrast_recordings(first: Recording, second: Recording, *, paired: bool = False) -> Between | None:
     """Compare the layers that have the same name and size in both runs; None where there is none, or no common epoch.
 
     Args:

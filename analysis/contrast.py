@@ -138,7 +138,8 @@ def contrast_ensembles(first: Ensemble, second: Ensemble, symmetry: Symmetry, *,
     )
     everyone = np.concatenate([first.block_moments, second.block_moments])
     assigned = _assignments(sizes, paired, REPLICATES, SEED)
-    null = _distances(*(replicated_parameters(everyone, weights, symmetry) for weights in assigned), symmetry)
+    one, other = (replicated_parameters(everyone, weights, symmetry) for weights in assigned)
+    null = _distances(one, other, symmetry)
     f, g = (parameters_from_moments(ensemble.block_moments, symmetry) for ensemble in (first, second))
     w2 = float(_distances(f, g, symmetry))
     as_large = null >= w2 * (1 - 1e-9)  # an assignment that is the given one differs in rounding

@@ -11,11 +11,10 @@ from analysis.inference.errors import uncertainty
 from analysis.inference.gaussianity import Shape, block_shape, coordinate_quantiles, whitened_coordinates
 from analysis.inference.moments import deviation, moments
 from analysis.inference.multiplicity import benjamini_hochberg
-from analysis.inference.nesting import nested_tests, within_full
+from analysis.inference.nesting import wald_within
 from analysis.inference.normality import Quantiles, mahalanobis_quantiles
 from analysis.inference.randomisation import Invariance, Permutations, accepted_permutations, invariance_test
 from analysis.inference.resampling import bootstrap
-from analysis.model.family import fit_family
 from analysis.model.fitting import fit_moments
 from analysis.model.wick import expectations
 from analysis.recording import Recording, included
@@ -155,7 +154,8 @@ def _obstacle(stack: np.ndarray, symmetry: Symmetry) -> str:
         return f"{len(stack)} finite members: use at least {least}"
     if any(block.dimension == 0 for block in symmetry.blocks):
         rows, columns = stack.shape[1:]
-        return f"matrices of {rows} x {columns}, of which blocks are absent: use larger ones (D >= 4)"
+        larger = "D >= 4" if rows == columns else "at least two rows and two columns"
+        return f"matrices of {rows} x {columns}, of which blocks are absent: use {larger}"
     return "" if np.all(np.isfinite(stack)) else "entries are not finite: exclude diverged members"
 
 
@@ -179,8 +179,7 @@ def _identities(blocks: np.ndarray, symmetry: Symmetry) -> float:
     """p-value of the five-parameter model within the paper's; 1 where there is nothing to test."""
     if not isinstance(symmetry, Simultaneous):
         return 1.0
-    tests = nested_tests(blocks, fit_family(blocks, symmetry), symmetry)
-    return float(tests.wald_p[within_full(tests, symmetry)["bipartite"]])
+    return float(wald_within(blocks, "bipartite", symmetry).p)
 
 
 def _accepted(permutations: dict[Permutations, Invariance], identities: float) -> str:

@@ -214,12 +214,12 @@ def deviating(statistics: Statistics) -> Bool[np.ndarray, "*at predicted"]:
 
 def significant(statistics: Statistics) -> Int[np.ndarray, "*at"]:
     """How many predicted invariants deviate."""
-    return np.sum(deviating(statistics), axis=-1)
+    return np.asarray(np.sum(deviating(statistics), axis=-1))
 
 
 def largest(values: Float[np.ndarray, "*at n"]) -> Int[np.ndarray, "*at"]:
     """Position of the finite value of largest size; 0 where there is none."""
-    return np.argmax(np.where(np.isfinite(values), np.abs(values), -1.0), axis=-1)
+    return np.asarray(np.argmax(np.where(np.isfinite(values), np.abs(values), -1.0), axis=-1))
 
 
 def largest_deviation(

@@ -172,6 +172,7 @@ def _within_full(tests: NestedTests, values: np.ndarray, symmetry: Symmetry) -> 
 @lru_cache(maxsize=64)
 def _initial(law: EntryLaw | None, symmetry: Symmetry, members: int) -> tuple[np.ndarray, np.ndarray]:
     """Exact expectation and standard error of the fitted invariants at initialisation; NaN for an unknown law."""
-    if law is None or len(symmetry.shapes) > 1:
+    shape, *others = symmetry.shapes
+    if law is None or others:
         return np.full(len(symmetry.fitted), np.nan), np.full(len(symmetry.fitted), np.nan)
-    return iid_invariants(law, symmetry.fitted, symmetry.shapes[0], members)
+    return iid_invariants(law, symmetry.fitted, shape, members)

@@ -14,15 +14,17 @@ from time import perf_counter
 
 import numpy as np
 
-from analysis import EntryLaw, deviation, expectation, fit_moments, iid_model, moments, wasserstein
-from analysis.pipeline import Recording, trajectories
-from analysis.representation import block_moments
-from analysis.trajectories import HIGH
+from analysis import EntryLaw, Simultaneous, expectation, fit_moments, iid_model, wasserstein
+from analysis.inference.moments import deviation, moments
+from analysis.recording import Recording, Training
+from analysis.study import study_recording
 from benchmarks.data import where
 from invariants import PAPER, evaluate
 
 DIM = 10
 LAW = EntryLaw.gaussian(DIM**-0.5)
+SYMMETRY = Simultaneous(DIM)
+HIGH = slice(13, 52)
 
 
 def recording(members: int, epochs: int, layers: int) -> Recording:
@@ -37,13 +39,11 @@ def recording(members: int, epochs: int, layers: int) -> Recording:
         members=np.arange(members),
         epochs=np.arange(epochs),
         layers=tuple(f"L{layer + 1}" for layer in range(layers)),
-        dims=(DIM,) * layers,
+        symmetries=(SYMMETRY,) * layers,
         invariants=np.asarray(evaluate(PAPER, matrices), np.float64),
-        block_moments=np.asarray(block_moments(matrices), np.float64),
+        block_moments=np.asarray(SYMMETRY.block_moments(matrices), np.float64),
         finite=np.ones(shape[:2], bool),
-        train_loss=losses,
-        test_loss=losses,
-        test_accuracy=losses,
+        training=Training(losses, losses, losses, np.ones(shape[:2], bool)),
     )
 
 
@@ -51,14 +51,14 @@ def essentials(data: Recording) -> dict[str, Callable[[], object]]:
     """What every epoch and layer needs, each step by itself."""
     _, epochs, layers, _ = data.invariants.shape
     cells = [(slice(None), epoch, layer) for epoch in range(epochs) for layer in range(layers)]
-    fits = [fit_moments(data.block_moments[cell], DIM) for cell in cells]
+    fits = [fit_moments(data.block_moments[cell], SYMMETRY) for cell in cells]
     observed = [moments(data.invariants[cell]) for cell in cells]
     theory = [expectation(fitted.model, PAPER[HIGH]) for fitted in fits]
     initial = iid_model(0.0, DIM**-0.5, DIM)
     return {
         "floor: the mean of every recording": lambda: (data.invariants.mean(axis=0), data.block_moments.mean(axis=0)),
         "means and deviations of 52 invariants": lambda: [moments(data.invariants[cell]) for cell in cells],
-        "fits": lambda: [fit_moments(data.block_moments[cell], DIM) for cell in cells],
+        "fits": lambda: [fit_moments(data.block_moments[cell], SYMMETRY) for cell in cells],
         "39 expectations": lambda: [expectation(fitted.model, PAPER[HIGH]) for fitted in fits],
         "deviations": lambda: [
             deviation(value, seen.mean[HIGH], seen.std[HIGH]) for value, seen in zip(theory, observed, strict=True)
@@ -91,7 +91,7 @@ def main() -> None:
     floor, *steps = times.values()
     times["together, without the floor"] = sum(steps)
     times["everything, with bootstrap and tests"] = scale * seconds(
-        lambda: trajectories(data, (LAW,) * options.layers), 1
+        lambda: study_recording(data, (LAW,) * options.layers), 1
     )
     print(f"{'':40s}{'median':>11s}{'per cell':>12s}{'x floor':>10s}")
     for label, taken in times.items():

@@ -15,13 +15,13 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from analysis import PIGMM, EntryLaw, expectation, expectations, iid_model, wasserstein
-from analysis.false_discovery import benjamini_hochberg
-from analysis.fitting import parameters_from_moments
-from analysis.null_distance import distance_to, null_distance
-from analysis.representation import block_moments
-from analysis.resampling import bootstrap
-from analysis.uncertainty import Uncertainty, uncertainty
+from analysis import PIGMM, EntryLaw, Simultaneous, expectation, expectations, iid_model, wasserstein
+from analysis.inference.errors import Uncertainty, uncertainty
+from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.null import distance_to, null_distance
+from analysis.inference.resampling import bootstrap
+from analysis.model.plugin import parameters_from_moments
+from analysis.symmetry.blocks import pack_symmetric
 from invariants import NAMES, PAPER, evaluate
 
 GRAPHS = PAPER[13:]
@@ -38,14 +38,14 @@ class Runs(NamedTuple):
 
 
 def fitted(draw: Draw, reference: PIGMM, options: argparse.Namespace) -> Runs:
-    rows = []
+    rows, symmetry = [], Simultaneous(options.dim)
     for run in range(options.runs):
         stack = draw(run)
-        values, blocks = np.asarray(evaluate(GRAPHS, stack)), np.asarray(block_moments(stack))
+        values, blocks = np.asarray(evaluate(GRAPHS, stack)), np.asarray(symmetry.block_moments(stack))
         resampling = bootstrap(len(stack), options.resamples, options.seed)
-        errors = uncertainty(values, blocks, GRAPHS, options.dim, reference, resampling)
+        errors = uncertainty(values, blocks, GRAPHS, symmetry, reference, resampling)
         mean_se = values.std(axis=0) / np.sqrt(len(stack) - 1)
-        rows.append((parameters_from_moments(blocks, options.dim), mean_se, errors))
+        rows.append((parameters_from_moments(blocks, symmetry), mean_se, errors))
     parameters, mean_se, errors = zip(*rows, strict=True)
     columns = zip(*errors, strict=True)
     return Runs(np.array(parameters), np.array(mean_se), Uncertainty(*(np.array(column) for column in columns)))
@@ -68,11 +68,11 @@ def show_truth(model: PIGMM, reference: PIGMM, draw: Draw, options: argparse.Nam
     for k in range(13):
         hits = np.abs(unbiased[:, k] - model.parameters[k]) < 1.96 * runs.errors.parameters[:, k]
         show(f"f{k + 1}", hits, 0.95)
-    truth, theory = expectation(model, GRAPHS), expectations(runs.parameters, GRAPHS, options.dim)
+    truth, theory = expectation(model, GRAPHS), expectations(runs.parameters, GRAPHS, Simultaneous(options.dim))
     for k, name in enumerate(NAMES[13:]):
         hits = np.abs(theory[:, k] - truth[k]) < 1.96 * runs.errors.theory[:, k]
         show(f"theory of {name}", hits, 0.95)
-    distance = distance_to(reference, runs.parameters, options.dim)
+    distance = distance_to(reference, runs.parameters, Simultaneous(options.dim))
     error = np.abs(distance - wasserstein(model, reference))
     show("W2 to a distant model", np.asarray(error < 1.96 * runs.errors.w2), 0.95)
     print(" tests that reject the model (nominal 5 %)")
@@ -103,9 +103,9 @@ def show_chance(options: argparse.Namespace) -> None:
         ("uniform", EntryLaw.uniform(bound), uniform),
     ):
         runs = fitted(draw, reference, options)
-        upper = null_distance(law, options.dim, options.members, replicates=1000, seed=options.seed + 1).upper
+        upper = null_distance(law, Simultaneous(options.dim), options.members, seed=options.seed + 1).upper
         print(f" {name} entries, untrained")
-        show("W2 above its 95 % quantile by chance", distance_to(reference, runs.parameters, options.dim) > upper, 0.05)
+        show("W2 above its 95 % quantile by chance", distance_to(reference, runs.parameters, Simultaneous(options.dim)) > upper, 0.05)
         for graph in ("I22", "I45"):
             show(f"z of {graph} rejects", runs.errors.p[:, NAMES.index(graph) - 13] < 0.05)
 
@@ -114,7 +114,8 @@ def generic_model(dim: int, seed: int) -> PIGMM:
     """All blocks correlated, none close to singular."""
     rng = np.random.default_rng(seed)
     a, b = rng.standard_normal((2, 4)), rng.standard_normal((3, 6))
-    return PIGMM(dim, rng.standard_normal(2), a @ a.T / 4, b @ b.T / 6, 1.3, 0.7)
+    blocks = pack_symmetric(a @ a.T / 4), pack_symmetric(b @ b.T / 6)
+    return PIGMM.from_parameters(np.concatenate([rng.standard_normal(2), *blocks, [1.3, 0.7]]), dim=dim)
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ from time import perf_counter
 
 import numpy as np
 
-from analysis import block_moments, fit
-from analysis.gaussianity import block_shape, whitened_coordinates
-from analysis.normality import normality_test
-from analysis.randomisation import Symmetry, invariance_test
-from analysis.symmetry import identity_test
+from analysis import Simultaneous, fit
+from analysis.inference.gaussianity import block_shape, whitened_coordinates
+from analysis.inference.nesting import wald_within
+from analysis.inference.normality import normality_test
+from analysis.inference.randomisation import Permutations, invariance_test
 
 LAWS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = {
     "normal": lambda rng, shape: rng.standard_normal(shape),
@@ -27,23 +27,29 @@ LAWS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = 
     "row scales": lambda rng, shape: rng.standard_normal(shape) * np.linspace(0.9, 1.1, shape[-1])[:, None],
 }
 TESTS: dict[str, Callable[[np.ndarray, int], float]] = {
-    "identities": lambda stack, seed: float(identity_test(np.asarray(block_moments(stack)), stack.shape[-1]).p),
+    "identities": lambda stack, seed: float(wald_within(moments_of(stack), "bipartite", square(stack)).p),
     **{
-        str(symmetry): lambda stack, seed, symmetry=symmetry: invariance_test(stack, symmetry, 99, seed).p
-        for symmetry in Symmetry
+        str(group): lambda stack, seed, group=group: invariance_test(stack, group, 99, seed).p
+        for group in Permutations
     },
-    "Gaussian law": lambda stack, seed: float(
-        normality_test(np.asarray(block_moments(stack)), stack.shape[-1], seed=0).p
-    ),
+    "Gaussian law": lambda stack, seed: float(normality_test(moments_of(stack), square(stack), seed=0).p),
     "kurtosis of V_2": lambda stack, seed: float(shape(stack).kurtosis.p[2]),
     "skewness of V_H": lambda stack, seed: float(shape(stack).skewness.p[1]),
 }
 BROKEN = {
     "uniform": {"Gaussian law", "kurtosis of V_2"},
     "members' scale": {"Gaussian law", "kurtosis of V_2"},
-    "diagonal": {"identities", Symmetry.INDEPENDENT, Symmetry.ROWS, Symmetry.COLUMNS},
-    "row scales": {Symmetry.INDEPENDENT, Symmetry.SIMULTANEOUS, Symmetry.ROWS},
+    "diagonal": {"identities", Permutations.INDEPENDENT, Permutations.ROWS, Permutations.COLUMNS},
+    "row scales": {Permutations.INDEPENDENT, Permutations.SIMULTANEOUS, Permutations.ROWS},
 }
+
+
+def square(stack: np.ndarray) -> Simultaneous:
+    return Simultaneous(stack.shape[-1])
+
+
+def moments_of(stack: np.ndarray) -> np.ndarray:
+    return np.asarray(square(stack).block_moments(stack))
 
 
 def shape(stack: np.ndarray):

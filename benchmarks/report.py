@@ -38,22 +38,27 @@ from experiments.run.runtime import configure
 configure()
 from experiments.cli import commands
 from experiments.run import stages
-from analysis import plots
+from experiments.report.every_matrix import matrices_part
+from experiments.report.inspection import inspection_part
+from experiments.report.outputs import write_outputs
 passed("imports")
 with stages.RunFolder.existing(Path(sys.argv[1])) as folder:
-    config, results, recording = stages.recorded(folder)
+    run = stages.recorded(folder)
     passed("reading")
-    fitted = stages.trajectories(recording, stages.initial_laws(config, recording))
+    square = stages.study_recording(run.recording, stages.initial_laws(run.config, run.recording))
     passed("fits, errors, tests at every epoch")
-    every_matrix = stages.analyse(results, config)
+    matrices = stages.every_matrix_of(run.results)
+    every = stages.study_recording(matrices, stages.initial_laws(run.config, matrices))
     passed("every weight matrix")
-    findings = stages.inspect_recording(recording, stages.kept_matrices(results, stages.key_epochs(recording.epochs)))
+    kept = stages.kept_matrices(run.results, stages.key_epochs(run.recording.epochs))
+    findings = stages.inspect_recording(run.recording, kept)
     passed("inspection of the matrices")
-    pictures = {name: stages.picture(plots.draw, fitted, name) for name in plots.available(fitted)}
-    of_matrices = stages.picture(stages.draw_matrices, every_matrix)
+    figures = stages.figures
+    pictures = {name: stages.picture(figures.draw, square, name) for name in figures.available(square)}
+    of_matrices = stages.picture(stages.draw_matrices, every)
     passed("figures, but for the quantiles")
-    sections = [stages.write_inspection(folder, findings), stages.write_matrices(folder, every_matrix, of_matrices)]
-    stages.write_outputs(folder, fitted, config, folder.read_json("provenance.json"), sections, pictures)
+    parts = [inspection_part(findings), matrices_part(every, of_matrices)]
+    write_outputs(folder, square, folder.config, folder.read_json("provenance.json"), parts, pictures)
     passed("quantiles, tables, page")
 print(json.dumps(times))
 """

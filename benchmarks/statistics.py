@@ -14,12 +14,10 @@ from time import perf_counter
 
 import numpy as np
 
-from analysis import EntryLaw, iid_model
-from analysis.null_distance import distance_to, null_distance
-from analysis.representation import block_moments
-from analysis.resampling import Resampling, bootstrap, jackknife
-from analysis.uncertainty import uncertainty
-from analysis.wick import expectations
+from analysis import EntryLaw, Simultaneous, expectations, iid_model
+from analysis.inference.errors import uncertainty
+from analysis.inference.null import distance_to, null_distance
+from analysis.inference.resampling import Resampling, bootstrap, jackknife
 from invariants import PAPER, evaluate
 
 GRAPHS = PAPER[13:]
@@ -48,9 +46,10 @@ def main() -> None:
     options = parser.parse_args()
     members, dim, cells = options.members, options.dim, options.epochs * options.layers
 
+    symmetry = Simultaneous(dim)
     rng = np.random.default_rng(0)
     stacks = rng.standard_normal((options.layers, members, dim, dim)) / np.sqrt(dim)
-    layers = [(np.asarray(evaluate(GRAPHS, stack)), np.asarray(block_moments(stack))) for stack in stacks]
+    layers = [(np.asarray(evaluate(GRAPHS, stack)), np.asarray(symmetry.block_moments(stack))) for stack in stacks]
     features = rng.standard_normal((members, FEATURES))
     reference, draws, leave_one_out = (
         iid_model(0.0, dim**-0.5, dim),
@@ -65,14 +64,14 @@ def main() -> None:
 
     def describe(resampling: Resampling) -> Callable:
         return lambda: [
-            uncertainty(*layer, GRAPHS, dim, reference, resampling) for layer in layers for _ in range(options.epochs)
+            uncertainty(*layer, GRAPHS, symmetry, reference, resampling) for layer in layers for _ in range(options.epochs)
         ]
 
     times = medians(
         {
             "floor: product of weights and features": each_cell(lambda: draws.weights @ features),
-            "theory of all replicates": each_cell(lambda: expectations(replicates, GRAPHS, dim)),
-            "W2 of all replicates": each_cell(lambda: distance_to(reference, replicates, dim)),
+            "theory of all replicates": each_cell(lambda: expectations(replicates, GRAPHS, symmetry)),
+            "W2 of all replicates": each_cell(lambda: distance_to(reference, replicates, symmetry)),
             "bootstrap, everything": describe(draws),
             "jackknife, everything": describe(leave_one_out),
         },
@@ -87,7 +86,7 @@ def main() -> None:
         print(f"{label:42s}{seconds:8.2f} s{seconds / floor:10.1f}")
 
     start = perf_counter()
-    uniform = null_distance(EntryLaw.uniform(dim**-0.5), dim, members)
+    uniform = null_distance(EntryLaw.uniform(dim**-0.5), symmetry, members)
     print(
         f"\nnull distance of drawn uniform entries, once a run: {perf_counter() - start:.2f} s, W2 = {uniform.mean:.4f}"
     )

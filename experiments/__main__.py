@@ -82,6 +82,13 @@ def build_parser() -> Parser:
     )
     analyze.add_argument("path", metavar="PATH", help=".npy, .npz or .safetensors: an array [members, rows, columns]")
     analyze.add_argument("--key", metavar="NAME", help="which array of a file that holds several")
+    analyze.add_argument(
+        "--symmetry",
+        choices=("auto", "simultaneous", "separate", "symmetric"),
+        default="auto",
+        help="permutations under which the law is invariant: of rows and columns together (13 parameters) or apart "
+        "(5), or of symmetric matrices (9, or 4 with a zero diagonal); auto goes by shape, and by M = M^T",
+    )
     analyze.add_argument("--json", metavar="FILE", help="write the fit there")
     analyze.add_argument("--out", metavar="DIR", help="write the fit, tables, figures and report.html there")
 
@@ -102,7 +109,15 @@ def build_parser() -> Parser:
         "finished runs side by side: trajectories, distances between them, tests",
         "pigmm compare runs/paper-gaussian runs/paper-uniform",
     )
-    compare.add_argument("folders", metavar="DIR", nargs="+", help="run folders, at least two; they are only read")
+    compare.add_argument(
+        "folders", metavar="DIR", nargs="+", help="folders of runs or analyses, at least two; they are only read"
+    )
+    compare.add_argument(
+        "--symmetry",
+        choices=("simultaneous", "separate"),
+        default="simultaneous",
+        help="of runs: compare the square layers (13 parameters), or all weight matrices (5 parameters)",
+    )
     compare.add_argument("--out", metavar="DIR", help="where to write (default: runs/ and the names of the runs)")
 
     doctor = _add(

@@ -5,6 +5,7 @@ from scipy.linalg import null_space
 
 from analysis import PIGMM
 from invariants import Graph
+from tests.square import pigmm
 
 
 def standard_copies(dim: int) -> np.ndarray:
@@ -36,10 +37,10 @@ def dense(model: PIGMM) -> tuple[np.ndarray, np.ndarray]:
     """Mean [D^2] and covariance [D^2, D^2] of the flattened matrix."""
     trivial, standard, v2, v3 = block_bases(model.dim)
     covariance = (
-        trivial.T @ model.trivial @ trivial
-        + np.einsum("akm,ab,bkn->mn", standard, model.standard, standard)
-        + model.v2 * v2.T @ v2
-        + model.v3 * v3.T @ v3
+        trivial.T @ model.covariances[0] @ trivial
+        + np.einsum("akm,ab,bkn->mn", standard, model.covariances[1], standard)
+        + model.covariances[2].item() * v2.T @ v2
+        + model.covariances[3].item() * v3.T @ v3
     )
     return model.mean @ trivial, covariance
 
@@ -76,4 +77,4 @@ def random_model(dim: int, seed: int) -> PIGMM:
     rng = np.random.default_rng(seed)
     a, b = rng.standard_normal((2, 4)), rng.standard_normal((3, 6))
     v2, v3 = rng.uniform(0.5, 2.0, 2)
-    return PIGMM(dim, rng.standard_normal(2), a @ a.T / 4, b @ b.T / 6, v2, v3)
+    return pigmm(dim, rng.standard_normal(2), a @ a.T / 4, b @ b.T / 6, v2, v3)

@@ -1,14 +1,18 @@
 """A made-up but plausible run: what figures, tables and the report are tried on."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from analysis.family import MODELS
-from analysis.trajectories import Trajectories
-from invariants import NAMES, PAPER, latex
+from analysis.recording import Training
+from analysis.statistics import Statistics
+from analysis.symmetry import Simultaneous
+
+MODELS = len(Simultaneous(10).family)
 
 
-def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: bool = True) -> Trajectories:
-    """Trajectories of an invented run; without its later statistics (z, q, standard errors of W2) unless complete."""
+def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: bool = True) -> Statistics:
+    """Statistics of an invented run; without its later statistics (z, q, standard errors of W2) unless complete."""
     rng = np.random.default_rng(7)
     E, L = epochs, layers
     time = np.arange(E)[:, None, None] / 50
@@ -26,21 +30,20 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
     w2 = np.sqrt(0.02**2 + (growth[..., 0] * 0.9) ** 2)
     accuracy = 0.1 + 0.83 * (1 - np.exp(-np.arange(E) / 2)) + 0.01 * rng.normal(size=(members, E))
     loss = 2.3 * np.exp(-np.arange(E) / 8) + 0.2 + 0.02 * rng.normal(size=(members, E))
-    loglik = -100.0 * rng.random((E, L, len(MODELS))) * missing
-    return Trajectories(
+    loglik = -100.0 * rng.random((E, L, MODELS)) * missing
+    return Statistics(
         epochs=np.arange(E),
         layers=tuple(f"L{i + 1}" for i in range(L)),
-        dims=np.full(L, 10),
-        names=NAMES,
-        labels=tuple(map(latex, PAPER)),
+        symmetries=(Simultaneous(10),) * L,
         members=np.full((E, L), members),
         excluded=np.zeros((E, L), dtype=int),
-        status=(("ok",) * L,) * E,
+        status=np.full((E, L), "ok", dtype=object),
         mean=mean,
         std=std,
         se=std * noise,
-        expected_initial=np.zeros((L, 13)),
-        se_initial=np.full((L, 13), noise),
+        expected_initial=np.zeros((E, L, 13)),
+        se_initial=np.full((E, L, 13), noise),
+        initial_variance=np.full((E, L), 0.1),
         parameters=parameters,
         parameters_se=np.full((E, L, 13), 0.1 * noise) * missing,
         unbiased=parameters,
@@ -49,6 +52,7 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
         deviation=deviation,
         deviation_se=np.full((E, L, 39), noise) * missing,
         z=deviation / noise * missing,
+        p=np.exp(-deviation / noise) * missing,
         q=np.exp(-deviation / noise) * missing,
         w2=w2,
         w2_se=np.full((E, L), 0.01) * missing,
@@ -59,26 +63,24 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
         aic=26 - 2 * loglik,
         bic=13 * np.log(members) - 2 * loglik,
         held_out=loglik - 20,
-        accepted=(("bipartite",) * L,) * E,
-        identities_p=rng.random((E, L)) * missing,
-        identities_effect=np.full((E, L), 0.1) * missing,
+        accepted=np.full((E, L), "bipartite", dtype=object),
+        model_p=rng.random((E, L, MODELS)) * missing,
+        model_effect=np.full((E, L, MODELS), 0.1) * missing,
         normality_p=rng.random((E, L)) * missing,
         normality_effect=np.full((E, L), 0.2) * missing,
-        train_loss=loss,
-        test_loss=loss + 0.05,
-        test_accuracy=accuracy,
-        finite=np.ones((members, E), dtype=bool),
+        training=Training(loss, loss + 0.05, accuracy, np.ones((members, E), dtype=bool)),
     )
 
 
-def with_diverged_members(t: Trajectories, count: int) -> Trajectories:
+def with_diverged_members(t: Statistics, count: int) -> Statistics:
     """The same run in which the first members diverge halfway and are excluded from then on."""
+    assert t.training is not None
     late = np.arange(len(t.epochs)) >= len(t.epochs) // 2
-    lost = (np.arange(t.finite.shape[0]) < count)[:, None] & late
-    return t._replace(
+    lost = (np.arange(len(t.training.finite)) < count)[:, None] & late
+    training = Training(
+        train_loss=np.where(lost, np.nan, t.training.train_loss),
+        test_loss=np.where(lost, np.inf, t.training.test_loss),
+        test_accuracy=np.where(lost, np.nan, t.training.test_accuracy),
         finite=~lost,
-        excluded=np.where(late[:, None], count, t.excluded),
-        train_loss=np.where(lost, np.nan, t.train_loss),
-        test_loss=np.where(lost, np.inf, t.test_loss),
-        test_accuracy=np.where(lost, np.nan, t.test_accuracy),
     )
+    return replace(t, excluded=np.where(late[:, None], count, t.excluded), training=training)

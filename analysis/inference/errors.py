@@ -33,7 +33,7 @@ class Uncertainty(NamedTuple):
     bias: Float[np.ndarray, "graphs"]
     """Bias of order 1/N of the theory, a nonlinear function of the fit; subtract it for a nearly unbiased theory."""
     z: Float[np.ndarray, "graphs"]
-    """(theory - mean) / difference, with its sign; 0 for constant invariants, NaN where it drowns in rounding errors."""
+    """(theory - mean) / difference, with its sign; 0 where there is none by construction, NaN where the error is all rounding."""
     p: Float[np.ndarray, "graphs"]
     """Two-sided p-values of z from the normal distribution."""
     w2: float
@@ -72,19 +72,20 @@ def uncertainty(
     difference = theory - mean
     differences = theories - mean - means
     scale = ROUNDING * (np.abs(theory) + np.abs(mean) + std)
-    # An error that is all rounding says nothing, unless the invariant itself does not vary.
-    error = np.where(resampling.error(differences) > scale, resampling.error(differences), np.nan)
-    constant = (std <= scale) & (np.abs(difference) <= scale)
-    if members < 2:
-        constant[:] = False
+    spread = resampling.error(differences)
+    error = np.where(np.abs(spread) <= scale, 0.0, spread)  # what is rounding; NaN stays
     positive = np.where(std > 0, std, np.nan)
     deviations = (differences - difference / positive * stds) / positive
-    z = np.where(constant, 0.0, difference / error)
+    # Degree 1 and 2 are fitted, and what does not vary is predicted exactly or not at all. Elsewhere an error that is
+    # all rounding, as at a large common mean, says nothing.
+    exact = np.array([graph.degree <= 2 for graph in graphs]) | (std <= scale)
+    no_difference = exact & (error == 0) & (np.abs(difference) <= scale)
+    z = np.where(no_difference, 0.0, difference / np.where(error > 0, error, np.nan))
     return Uncertainty(
         parameters=resampling.error(replicates),
         theory=resampling.error(theories),
-        difference=np.where(constant, 0.0, error),
-        deviation=np.where(constant, 0.0, resampling.error(deviations)),
+        difference=error,
+        deviation=np.where(error == 0, 0.0, resampling.error(deviations)),
         bias=resampling.bias(differences, difference),
         z=z,
         p=erfc(np.abs(z) / np.sqrt(2)),

@@ -142,6 +142,10 @@ def _gaussian_covariances(
     return np.concatenate(covariances)
 
 
+def _sizes(symmetry: Symmetry) -> str:
+    return ", ".join(f"{rows} x {columns}" for rows, columns in symmetry.shapes)
+
+
 def _status(covariance: np.ndarray, moments: np.ndarray, symmetry: Symmetry) -> np.ndarray:
     return np.select(
         [
@@ -150,7 +154,7 @@ def _status(covariance: np.ndarray, moments: np.ndarray, symmetry: Symmetry) -> 
             ~np.all(np.isfinite(covariance), axis=(-2, -1)),
         ],
         [
-            f"{symmetry}: blocks are absent; use larger matrices (D >= 4)",
+            f"blocks are absent from matrices of {_sizes(symmetry)}: use larger ones (D >= 4)",
             "block moments are not finite: exclude diverged members",
             "singular block (too few, constant or linearly dependent matrices): add members that vary",
         ],

@@ -70,7 +70,7 @@ def distance_to(
 ) -> Float[np.ndarray, "*batch"]:
     """W2 of laws to one reference, or for None to the nearest i.i.d. law of each."""
     other = nearest_iid(f, symmetry) if reference is None else reference.parameters
-    return np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1))
+    return np.asarray(np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1)))
 
 
 @lru_cache(maxsize=64)
@@ -85,7 +85,7 @@ def _unit_distances(
     else:
         f = standard_fits(np.random.default_rng(seed), members, replicates, symmetry)
     other = nearest_iid(f, symmetry) if nearest else symmetry.isotropic(0.0, 1.0)
-    return np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1))
+    return np.asarray(np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1)))
 
 
 @lru_cache(maxsize=4)

@@ -65,8 +65,8 @@ def barycentre(models: Sequence[Gaussian], weights: ArrayLike | None = None, tol
     of the largest.
 
     Raises:
-        ValueError: if there is no model, symmetries or sizes differ, the weights are not non-negative numbers, one a model and not
-            all 0, or the iteration does not end.
+        ValueError: if there is no model, symmetries or sizes differ, the weights are not non-negative numbers, one a
+            model and not all 0, or the iteration does not end.
 
     Source: Alvarez-Esteban, del Barrio, Cuesta-Albertos and Matran, J. Math. Anal. Appl. 441 (2016), 744.
     """

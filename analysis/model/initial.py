@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
 
 def iid_model(mean: float | int, std: float | int, dim: int) -> PIGMM:
     """The Gaussian law of D x D matrices with independent entries of this mean and standard deviation."""
-    return PIGMM.from_parameters(Simultaneous(dim).isotropic(mean, std), dim=dim)
+    return PIGMM.from_parameters(Simultaneous(dim).isotropic(float(mean), float(std)), dim=dim)
 
 
 def iid_invariants(law: EntryLaw, graphs: Sequence[Graph], shape: Shape, members: int) -> Prediction:

@@ -48,7 +48,7 @@ def entropy(parameters: Float[np.ndarray, "*batch parameters"], symmetry: Symmet
 
 def kullback_leibler(p: Parameters, q: Parameters, symmetry: Symmetry) -> Float[np.ndarray, "*batch"]:
     """KL(p || q) in nats, the sum of `kullback_leibler_parts`."""
-    return np.sum(kullback_leibler_parts(p, q, symmetry), axis=-1)
+    return np.asarray(np.sum(kullback_leibler_parts(p, q, symmetry), axis=-1))
 
 
 def kullback_leibler_parts(p: Parameters, q: Parameters, symmetry: Symmetry) -> Float[np.ndarray, "*batch parts"]:
@@ -74,9 +74,9 @@ def _mahalanobis(data: np.ndarray, model: np.ndarray, symmetry: Symmetry) -> np.
     theirs = symmetry.unpack(model)
     difference = symmetry.unpack(data).mean - theirs.mean
     root = np.linalg.cholesky(or_identity(theirs.covariances[0]))
-    return np.sum(np.linalg.solve(root, difference[..., None])[..., 0] ** 2, axis=-1)
+    return np.asarray(np.sum(np.linalg.solve(root, difference[..., None])[..., 0] ** 2, axis=-1))
 
 
 def _logdet(root: np.ndarray) -> np.ndarray:
     """log|L L^T| of a Cholesky factor L."""
-    return 2 * np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+    return np.asarray(2 * np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1))

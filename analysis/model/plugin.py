@@ -1,6 +1,7 @@
 """Plug-in parameters, which are the maximum-likelihood ones: from block moments, replicates of them, or invariants."""
 
-from collections import Counter
+from collections import defaultdict
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -108,7 +109,7 @@ def _expansions(symmetry: Symmetry) -> tuple[np.ndarray, np.ndarray]:
 
 def _row(symmetry: Symmetry, tensor: Expansion, graphs: tuple[Graph, ...], factor: float) -> np.ndarray:
     """Coefficients of the invariants in a tensor contracted with the matrix, times a factor."""
-    total: Counter = Counter()
+    total: dict[Graph, Fraction] = defaultdict(Fraction)
     for graph, coefficient in tensor.items():
         total[symmetry.canonical(graph)] += coefficient
     return factor * np.array([float(total[graph]) for graph in graphs])

@@ -98,7 +98,7 @@ def panels(symmetry: Symmetry) -> dict[str, slice]:
 
 
 def parameter_panels(symmetry: Symmetry) -> dict[str, tuple[list[int], list[str]]]:
-    """The parameters in groups, with positions and labels: means, covariances of a block, variances of single copies."""
+    """The parameters in groups, with positions and labels: means, covariances of a block, single variances."""
     names = PAPER_LABELS if symmetry.full == "pigmm" else symmetry.parameter_names
     trivial = symmetry.blocks[0]
     groups: dict[str, list[int]] = {f"mean on {block_title(trivial.name)}": list(range(trivial.slots))}

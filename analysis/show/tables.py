@@ -48,7 +48,7 @@ def parameters(statistics: Statistics) -> Table:
 
 
 def invariants(statistics: Statistics) -> Table:
-    """The invariants of each layer at the first and the last epoch, measured and, those of degree 3 and 4, predicted."""
+    """The invariants of each layer at the first and the last epoch, measured and, the predicted ones, predicted."""
     t = statistics
     measured = np.stack([t.mean, t.std, t.se], axis=-1)
     predicted = np.full((*t.mean.shape, 4), np.nan)
@@ -141,7 +141,8 @@ def models(statistics: Statistics) -> Table:
         "largest_deviation",
     )
     caption = (
-        "The smallest model of the family that Wald tests accept at 5 % together with all models that contain it; the eight identities of independent row "
+        "The smallest model of the family that Wald tests accept at 5 % together with all models that contain it; the "
+        "eight identities of independent row "
         "and column permutations, and the Gaussian law, each with p-value and effect size; the models that AIC, BIC "
         "and the held-out likelihood prefer; how many of the predicted invariants deviate at a false-discovery rate "
         "of 5 % within the epoch and layer, and the largest deviation in standard deviations."

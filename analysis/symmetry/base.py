@@ -166,8 +166,8 @@ class Symmetry(ABC):
 
         Those are independent entries, except for symmetric matrices: entries off their diagonal have half the variance.
         """
-        ones = tuple(np.ones(shape) for shape in self.shapes)
-        centre = self.project(ones if len(ones) > 1 else ones[0])[0]
+        one, *others = (np.ones(shape) for shape in self.shapes)
+        centre = self.project((one, *others) if others else one)[0]
         return self.pack(Law(mean * centre, tuple(std**2 * np.eye(block.copies) for block in self.blocks)))
 
     def block_moments(self, data: Data) -> Float[Any, "*batch moments"]:

@@ -33,7 +33,7 @@ def recognised_symmetry(data: Any) -> Symmetry:
     rows, columns = _shape(data)
     stack = np.asarray(data, dtype=np.float64).reshape(-1, rows, columns)
     finite = stack[np.isfinite(stack).all(axis=(1, 2))]
-    if rows == columns and rows > 1 and len(finite) and np.any(finite) and is_symmetric(finite):
+    if rows == columns and rows > 1 and len(finite) and np.ptp(finite) > 0 and is_symmetric(finite):
         return Symmetric(rows, diagonal=not has_zero_diagonal(finite))
     return default_symmetry(stack)
 

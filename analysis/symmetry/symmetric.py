@@ -212,7 +212,7 @@ class Symmetric(Symmetry):
 
     @cached_property
     def family(self) -> Mapping[str, tuple[Float[np.ndarray, "parameters"], ...]]:
-        """Entries independent and of one variance (half of it off the diagonal), without and with a mean; the full model."""
+        """Independent entries of one variance (half of it off the diagonal), without and with a mean; all parameters."""
         count = len(self.parameter_names)
         constant = np.asarray(self.project(np.ones((self.dim, self.dim)))[0])
         zero = tuple(np.zeros((block.copies, block.copies)) for block in self.blocks)
@@ -232,7 +232,8 @@ class Symmetric(Symmetry):
         absent = [name for name, weight in zip(self.parameter_names, self.weights, strict=True) if weight == 0]
         if not absent:
             return ""
-        return f"at D = {self.dim} {', '.join(absent)} undefined and set to 0: the other parameters hold; use D >= 4 for all"
+        undefined = f"at D = {self.dim} {', '.join(absent)} undefined and set to 0"
+        return f"{undefined}: the other parameters hold; use D >= 4 for all"
 
 
 _ZERO_DIAGONAL = ("mu", "v0", "vH", "v2")

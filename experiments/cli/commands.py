@@ -124,7 +124,7 @@ def merge(options: Namespace) -> int:
 def analyze(options: Namespace) -> int:
     """The analysis of the user's own matrices."""
     out, json_file = (Path(path) if path else None for path in (options.out, options.json))
-    print(analyze_file(Path(options.path), options.key, json_file, out))
+    print(analyze_file(Path(options.path), options.key, json_file, out, options.symmetry))
     return 0
 
 
@@ -139,7 +139,7 @@ def compare(options: Namespace) -> int:
     """Finished runs side by side."""
     folders = named_runs([Path(folder) for folder in options.folders])
     out = options.out or f"runs/{'-and-'.join(folders).replace('/', '-')}"
-    print(compare_runs(folders, Path(out)))
+    print(compare_runs(folders, Path(out), symmetry=options.symmetry))
     return 0
 
 

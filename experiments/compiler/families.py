@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from analysis import block_moments, rectangular
+from analysis.symmetry import Separate, Simultaneous
 from ensemble import Dataset, TrainConfig, TrainResult, train
 from ensemble.order import device_order, host_order, member_keys
 from experiments.compiler import reference
@@ -78,7 +78,8 @@ def moments(size: Size) -> Iterator[Pair]:
     """Block moments of square matrices under both symmetries, of all members at once, as in the training program."""
     for dim in size.dims:
         stack = _stack(dim, size, np.float32)
-        for statistics in (block_moments, rectangular.block_moments):
+        for symmetry in (Simultaneous(dim), Separate(dim, dim)):
+            statistics = symmetry.block_moments
             computed = jax.jit(jax.vmap(statistics))(stack)
             yield np.asarray(computed), np.asarray(statistics(stack.astype(np.float64)))
 

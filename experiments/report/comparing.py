@@ -1,4 +1,4 @@
-"""`pigmm compare`: finished runs side by side, and how each two of them differ."""
+"""`pigmm compare`: finished runs, or analysed ensembles, side by side, and how each two of them differ."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,20 @@ from itertools import combinations, count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analysis import run_plots, run_tables
-from analysis.pipeline import Recording, trajectories
-from analysis.runs import Between, SideBySide, accuracy_to_json, contrast_runs, to_json_entry
-from analysis.trajectories import Trajectories
+from analysis.comparison import Between, SideBySide, contrast_recordings
+from analysis.model.entry_law import EntryLaw
+from analysis.recording import Recording
+from analysis.show import comparison_figures, comparison_tables
+from analysis.show.entries import accuracy_entry, between_entry
+from analysis.statistics import Statistics
+from analysis.study import study_recording
 from experiments.cli.progress import Progress
 from experiments.errors import UserError
-from experiments.report.comparison_page import comparison_page
+from experiments.report.comparison_page import comparison_document
 from experiments.report.figures import rendered, write_picture
+from experiments.report.page import document
 from experiments.run.laws import initial_laws
+from experiments.run.recording import every_matrix_of, given_matrices_of
 from experiments.run.stages import recorded, refuse_all_diverged
 from experiments.store.run_folder import RunFolder
 
@@ -23,27 +28,43 @@ COMPARISON = {"kind": "comparison"}
 """What the folder of a comparison is recognised by."""
 
 
-class Finished(NamedTuple):
-    """A finished run as far as a comparison needs it."""
+SYMMETRIES = ("simultaneous", "separate")
+"""Under which the matrices of runs can be compared; analysed ensembles have one already."""
 
-    config: dict[str, Any]
+
+class Finished(NamedTuple):
+    """A finished run, or an analysed ensemble, as far as a comparison needs it."""
+
+    settings: Mapping[str, Any]
+    """As in its config.json, to be shown."""
+    seed: int | None
+    """Of a run."""
     recording: Recording
+    laws: tuple[EntryLaw | None, ...]
+    """Of the initial entries of each layer."""
     source: dict[str, str]
     """Where it is from: its folder, and the SHA-256 of its results.nc."""
 
 
-def compare_runs(folders: Mapping[str, Path], out: Path, layers: Sequence[str] | None = None) -> Path:
+def compare_runs(
+    folders: Mapping[str, Path], out: Path, layers: Sequence[str] | None = None, symmetry: str = SYMMETRIES[0]
+) -> Path:
     """Compare finished runs, write tables, figures, comparison.json and a report; returns the path of the report.
 
     Args:
-        folders: the runs by the names they are told apart by.
+        folders: the runs, or analyses of given matrices, by the names they are told apart by.
         out: folder of the comparison; an earlier one there is replaced, as everything in it is made of the runs.
         layers: names of the layers to compare; None for all.
+        symmetry: "simultaneous" compares the square layers of runs, "separate" all weight matrices.
 
     Raises:
-        UserError: a run cannot be read, or the folder cannot be written.
+        UserError: a run cannot be read, they have no symmetry in common, or the folder cannot be written.
     """
-    finished = {name: read_finished(path, layers) for name, path in folders.items()}
+    finished = {name: read_finished(path, layers, symmetry) for name, path in folders.items()}
+    kinds = {name: run.recording.symmetries[0].name for name, run in finished.items()}
+    if len(set(kinds.values())) > 1:
+        listed = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
+        raise UserError(f"ensembles of different symmetries ({listed}): analyse them with one --symmetry")
     with RunFolder.open(out, COMPARISON) as folder:
         return write_comparison(folder, side_by_side(finished), finished)
 
@@ -66,31 +87,47 @@ def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
     return dict(zip(names, paths, strict=True))
 
 
-def read_finished(path: Path, layers: Sequence[str] | None = None) -> Finished:
-    """The recordings of a run folder, which is only read, of some or all layers.
+def read_finished(path: Path, layers: Sequence[str] | None = None, symmetry: str = SYMMETRIES[0]) -> Finished:
+    """The recordings of a run folder or of an analysis, which is only read, of some or all layers.
 
     Raises:
-        UserError: it holds no finished run, one in which every member has diverged, or none of the layers.
+        UserError: it holds neither, one in which every member has diverged, or none of the layers.
     """
     with RunFolder.existing(path, exclusive=False) as folder:
-        if "train" not in folder.config:
-            raise UserError(f"{path} holds no run but an analysis or a comparison: give folders of `pigmm run`")
-        config, _, recording = recorded(folder)
+        source = {"folder": str(path), "results_sha256": folder.results_digest() if folder.has_results() else ""}
+        if "train" in folder.config:
+            run = recorded(folder)
+            recording = every_matrix_of(run.results) if symmetry == "separate" else run.recording
+            laws, seed = initial_laws(run.config, recording), run.config.train.seed
+        elif "matrices" in folder.config and folder.has_results():
+            recording, laws, seed = _given(folder), (None,), None
+        else:
+            raise UserError(
+                f"{path} holds no run and no analysis: give folders of `pigmm run` or `pigmm analyze --out`"
+            )
         refuse_all_diverged(folder, recording)
-        source = {"folder": str(path), "results_sha256": folder.results_digest()}
     if layers is not None:
-        recording = of_layers(recording, layers)
-        if not recording.layers:
+        kept = [i for i, layer in enumerate(recording.layers) if layer in layers]
+        if not kept:
             raise UserError(f"{path} has none of the layers {', '.join(layers)}")
-    return Finished(config, recording, source)
+        recording, laws = of_layers(recording, kept), tuple(laws[i] for i in kept)
+    return Finished(folder.config, seed, recording, laws, source)
 
 
-def of_layers(recording: Recording, layers: Sequence[str]) -> Recording:
-    """The recording of those of the layers that it has."""
-    kept = [i for i, layer in enumerate(recording.layers) if layer in layers]
+def _given(folder: RunFolder) -> Recording:
+    try:
+        return given_matrices_of(folder.read_results())
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{folder.path} holds an analysis that cannot be read ({error}): analyse the matrices again"
+        ) from error
+
+
+def of_layers(recording: Recording, kept: Sequence[int]) -> Recording:
+    """The recording of some of its layers, by position."""
     return recording._replace(
         layers=tuple(recording.layers[i] for i in kept),
-        dims=tuple(recording.dims[i] for i in kept),
+        symmetries=tuple(recording.symmetries[i] for i in kept),
         invariants=recording.invariants[:, :, kept],
         block_moments=recording.block_moments[:, :, kept],
     )
@@ -100,16 +137,16 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
     """The statistics of each run, and of each two of them, with progress."""
     couples = list(combinations(finished, 2))
     progress, total = Progress("comparing", "runs and pairs"), len(finished) + len(couples)
-    runs: dict[str, Trajectories] = {}
+    runs: dict[str, Statistics] = {}
     for name, run in finished.items():
         progress.update(len(runs), total)
-        runs[name] = trajectories(run.recording, initial_laws(run.config, run.recording))
+        runs[name] = study_recording(run.recording, run.laws)
     pairs: dict[tuple[str, str], Between] = {}
     for done, (first, second) in enumerate(couples, len(runs)):
         progress.update(done, total)
         one, other = finished[first], finished[second]
-        same_seed = one.config["train"]["seed"] == other.config["train"]["seed"]
-        between = contrast_runs(one.recording, other.recording, paired=same_seed)
+        same_seed = one.seed is not None and one.seed == other.seed
+        between = contrast_recordings(one.recording, other.recording, paired=same_seed)
         if between is not None:
             pairs[first, second] = between
     progress.update(total, total)
@@ -118,24 +155,24 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
 
 def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[str, Finished]) -> Path:
     """Write everything a reader looks at, in place of an earlier comparison; returns the path of the report."""
-    pictures = {name: run_plots.draw(several, name) for name in run_plots.available(several)}
+    pictures = {name: comparison_figures.draw(several, name) for name in comparison_figures.available(several)}
     for earlier in ("figures", "tables"):
         folder.remove(earlier)
     entries = [
-        {"first": first, "second": second, **to_json_entry(between, e, layer)}
+        {"first": first, "second": second, **between_entry(between, e, layer)}
         for (first, second), between in several.pairs.items()
         for e in range(len(between.epochs))
         for layer in range(len(between.layers))
     ]
     accuracy = [
-        {"first": first, "second": second, "epoch": int(epoch), **accuracy_to_json(between, e)}
+        {"first": first, "second": second, "epoch": int(epoch), **accuracy_entry(between, e)}
         for (first, second), between in several.pairs.items()
         for e, epoch in enumerate(between.epochs)
     ]
-    runs = {name: {**run.source, "config": run.config} for name, run in finished.items()}
-    told = {"schema": SCHEMA, "runs": runs, "between": entries, "accuracy": accuracy}
-    folder.write_json("comparison.json", told)
-    for name, table in run_tables.TABLES.items():
+    runs = {name: {**run.source, "config": run.settings} for name, run in finished.items()}
+    content = {"schema": SCHEMA, "runs": runs, "between": entries, "accuracy": accuracy}
+    folder.write_json("comparison.json", content)
+    for name, table in comparison_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
     pngs = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
-    return folder.write_text("report.html", comparison_page(several, runs, pngs))
+    return folder.write_text("report.html", document(comparison_document(several, runs, tuple(pictures)), pngs))

@@ -4,39 +4,37 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from analysis.inspection import Findings, Inspection
-from analysis.inspection_tables import BLOCKS, LEVEL, TABLES, largest, significant
-from analysis.quantile_plot import CAPTION, draw_quantiles
-from analysis.randomisation import Symmetry
+from analysis.inference.multiplicity import LEVEL
+from analysis.inference.randomisation import Permutations
+from analysis.inspection import PERMUTATIONS, Findings, Inspection
+from analysis.show.inspection_tables import TABLES, largest, significant
+from analysis.show.quantiles import CAPTION, draw_quantiles
 from experiments.report import page
-from experiments.report.figures import figure_on_page, picture, write_picture
-from experiments.store.run_folder import RunFolder
-from invariants import Graph, latex, name
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.figures import picture
+from experiments.report.outputs import Part
+from invariants import Graph, latex
 
 TITLE = "Which symmetry, how Gaussian?"
 FIGURE = "quantiles"
 
 
-def write_inspection(folder: RunFolder, findings: Findings) -> str:
-    """Draw and write what was inspected, tables and figure; returns the section of the report as HTML."""
+def inspection_part(findings: Findings) -> Part:
+    """What was inspected as a part of the report, with tables and a figure."""
     if not findings.inspections:
-        return section(findings)
-    for table_name, table in TABLES.items():
-        folder.write_text(f"tables/{table_name}.csv", table(findings.inspections).csv())
-    png = write_picture(folder, FIGURE, picture(draw_quantiles, findings.inspections))
-    return section(findings, figure_on_page(FIGURE, png, CAPTION))
+        return Part(section(findings), {}, {}, {})
+    written = {name: table(findings.inspections) for name, table in TABLES.items()}
+    return Part(section(findings), written, {FIGURE: picture(draw_quantiles, findings.inspections)}, {})
 
 
-def section(findings: Findings, figure: str = "") -> str:
-    """The section of the report: a sentence for each layer, a table, the figure (HTML), and what was left out."""
+def section(findings: Findings) -> Section:
+    """The section of the report: a sentence for each layer, a table, the figure, and what was left out."""
     inspections, remarks = findings
     remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != "ok")
-    return page.section(
-        TITLE,
-        *map(page.paragraph, _sentences(inspections)),
-        *([_table(inspections), figure] if inspections else []),
-        *map(page.paragraph, remarks),
-    )
+    shown: list[Content] = [Paragraph(sentence) for sentence in _sentences(inspections)]
+    if inspections:
+        shown += [*_table(inspections), Picture(FIGURE, CAPTION)]
+    return Section(TITLE, [*shown, *map(Paragraph, remarks)])
 
 
 def _sentences(inspections: Sequence[Inspection]) -> Iterator[str]:
@@ -45,8 +43,9 @@ def _sentences(inspections: Sequence[Inspection]) -> Iterator[str]:
         paper, every = significant(one)
         deviation, graph = largest(one)
         yield (
-            f"{one.layer} at epoch {one.epoch}: {_symmetry(one.accepted)}; {_tails(one)}. Of the cubic and quartic "
-            f"invariants {paper} of the paper's 39 and {every} of all 348 deviate from the Gaussian model, the most by "
+            f"{one.layer} at epoch {one.epoch}: by a test of the whole law of the entries, {_symmetry(one.accepted)}; "
+            f"{_tails(one)}. Of the cubic and quartic invariants {paper} of the {int(np.sum(one.predicted))} predicted "
+            f"above and {every} of all {len(one.graphs)} deviate from the Gaussian model, the most by "
             f"{_short(deviation)} standard deviations ({_formula(graph)})."
         )
 
@@ -55,10 +54,10 @@ def _symmetry(accepted: str) -> str:
     return {
         "none": "every permutation symmetry is rejected, since positions in the matrix differ",
         "not tested": "permutation symmetries were not tested",
-        Symmetry.SIMULTANEOUS: "the data agree with rows and columns permuted simultaneously, as the model supposes, "
-        "but not independently",
-        Symmetry.INDEPENDENT: "the data agree even with rows and columns permuted independently, more than the model "
-        "supposes",
+        Permutations.SIMULTANEOUS: "the data agree with rows and columns permuted simultaneously, as the model "
+        "supposes, but not independently",
+        Permutations.INDEPENDENT: "the data agree even with rows and columns permuted independently, more than the "
+        "model supposes",
     }.get(accepted, f"the data agree only with permutations of {accepted}, less than the model supposes")
 
 
@@ -67,10 +66,10 @@ def _tails(one: Inspection) -> str:
     kurtosis, block = one.shape.kurtosis, _clearest(one)
     if np.isnan(kurtosis.p[block]):
         return "tails were not tested"
-    if len(BLOCKS) * kurtosis.p[block] >= LEVEL:
+    if len(one.blocks) * kurtosis.p[block] >= LEVEL:
         return "no block has tails that differ clearly from a Gaussian's"
     kind = "heavier" if kurtosis.value[block] > 0 else "lighter"
-    return f"tails are {kind} than a Gaussian's, most clearly in {BLOCKS[block]} (excess kurtosis {_kurtosis(one)})"
+    return f"tails are {kind} than a Gaussian's, most clearly in {one.blocks[block]} (excess kurtosis {_kurtosis(one)})"
 
 
 def _clearest(one: Inspection) -> int:
@@ -84,26 +83,28 @@ def _kurtosis(one: Inspection) -> str:
     return page.measured(float(kurtosis.value[block]), float(kurtosis.se[block]))
 
 
-def _table(inspections: Sequence[Inspection]) -> str:
-    p_values, counts = ("p independent", "p simultaneous"), ("of 39", "of 348")
-    header = ("layer", "epoch", "accepted", *p_values, "excess kurtosis", *counts, "largest deviation")
+def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
+    first = inspections[0]
+    tested = tuple(f"p {group.name.lower()}" for group in first.permutations)
+    counts = (f"of {int(np.sum(first.predicted))}", f"of {len(first.graphs)}")
+    header = ("layer", "epoch", "accepted", *tested, "excess kurtosis", *counts, "largest deviation")
     layers = dict.fromkeys(one.layer for one in inspections)
     rows = [_row(one) for layer in layers for one in inspections if one.layer == layer]
-    about = page.paragraph(
-        "The largest symmetry accepted at 5 % a test, with two of the p-values of the randomisation tests; excess "
-        "kurtosis, 0 for a Gaussian law, of the block where it is clearest; number of invariants that deviate at a "
-        "false-discovery rate of 5 % over all of this table, and the largest deviation |theory − mean| / std."
+    about = (
+        "The largest group of permutations accepted at 5 % a test, with the p-values of the randomisation tests, which "
+        f"are at least 1/{1 + PERMUTATIONS}; excess kurtosis, 0 for a Gaussian law, of the block where it is clearest; "
+        "number of invariants that deviate at a false-discovery rate of 5 % within the row, and the largest deviation "
+        "|theory − mean| / std."
     )
-    links = ", ".join(page.link(f"tables/{table}.csv", f"{table}.csv") for table in TABLES)
-    return about + page.table(header, rows) + links
+    return Paragraph(about), Grid(header, rows), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
 
 
-def _row(one: Inspection) -> tuple[page.Cell, ...]:
-    words = {symmetry.value: symmetry.name.lower() for symmetry in Symmetry}
-    p = (one.symmetries[symmetry].p for symmetry in (Symmetry.INDEPENDENT, Symmetry.SIMULTANEOUS))
-    tails = f"{_kurtosis(one)}\u00a0({BLOCKS[_clearest(one)]})"
+def _row(one: Inspection) -> tuple[Cell, ...]:
+    words = {group.value: group.name.lower() for group in Permutations}
+    p = tuple(test.p for test in one.permutations.values())
+    tails = f"{_kurtosis(one)}\u00a0({one.blocks[_clearest(one)]})"
     deviation, graph = largest(one)
-    worst = f"{_short(deviation)}\u00a0({name(graph)})"
+    worst = f"{_short(deviation)}\u00a0({one.symmetry.key(graph)})"
     return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), worst)
 
 

@@ -7,30 +7,45 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from analysis.symmetry import named_symmetry
 from experiments.errors import UserError
-from experiments.report.given import analyse_rectangular, analyse_square
+from experiments.report.given import analyse, entry_of, summary_of, write_analysis
 from experiments.store import atomic
 from experiments.store.run_folder import RunFolder
 from experiments.store.weights_io import read_array
 
 
-def analyze_file(path: Path, key: str | None, json_file: Path | None, out: Path | None) -> str:
+def analyze_file(path: Path, key: str | None, json_file: Path | None, out: Path | None, symmetry: str = "auto") -> str:
     """Fit the model to the matrices in a file; write what is asked for and return a summary for people.
 
+    Args:
+        path: the file.
+        key: which of its arrays.
+        json_file: where to write the fit.
+        out: where to write the fit, tables, figures and the report.
+        symmetry: name of the symmetry to analyse them under; "auto" recognises it.
+
     Raises:
-        UserError: the file is not a numeric array [members, rows, columns], or the results cannot be written.
+        UserError: the file is not a numeric array [members, rows, columns], or does not have the symmetry, or the
+            results cannot be written.
     """
     stack = read_stack(path, key)
     if not np.isfinite(stack).all(axis=(1, 2)).any():
         raise UserError(f"{path}: every matrix has an entry that is not finite; nothing is left to fit")
-    analysis = analyse_square(stack) if stack.shape[1] == stack.shape[2] else analyse_rectangular(stack)
+    try:
+        chosen = named_symmetry(symmetry, stack)
+        analysis = analyse(chosen.read(stack), chosen)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+    summary = summary_of(analysis, recognised=symmetry == "auto")
     if json_file is not None:
-        atomic.write_json(json_file, analysis.entry)
+        atomic.write_json(json_file, entry_of(analysis))
     if out is None:
-        return analysis.summary
-    config = {"matrices": path.name, "key": key, "digest": hashlib.sha256(stack.tobytes()).hexdigest()}
+        return summary
+    digest = hashlib.sha256(stack.tobytes()).hexdigest()
+    config = {"matrices": path.name, "key": key, "digest": digest, "symmetry": chosen.name}
     with RunFolder.open(out, config) as folder:
-        return f"{analysis.summary}\n{analysis.write(folder, config)}"
+        return f"{summary}\n{write_analysis(folder, analysis, config)}"
 
 
 def read_stack(path: Path, key: str | None = None) -> Float[np.ndarray, "members m n"]:

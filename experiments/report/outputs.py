@@ -1,37 +1,69 @@
-"""The files made of the fitted statistics: fit.json, tables, figures, report."""
+"""The files made of the statistics: fit.json, tables, figures, report."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from analysis import plots, tables
-from analysis.trajectories import Trajectories, to_json_entry
-from experiments.report.figures import Picture, picture, write_picture
-from experiments.report.report import render
+from analysis.show import figures, tables
+from analysis.show.entries import statistics_entry
+from analysis.statistics import Statistics
+from experiments.report.content import Section
+from experiments.report.figures import Files, picture, write_picture
+from experiments.report.page import document
+from experiments.report.report import report_document
 from experiments.run import models
 from experiments.store.run_folder import RunFolder
 
 REPORT = "report.html"
 
 
+class Part(NamedTuple):
+    """A section of the report and what belongs to it: tables as CSV, figures, JSON, by name."""
+
+    section: Section
+    tables: Mapping[str, tables.Table]
+    figures: Mapping[str, Files]
+    json: Mapping[str, Any]
+
+
 def write_outputs(
     folder: RunFolder,
-    fitted: Trajectories,
-    config: dict[str, Any],
-    provenance: dict[str, Any],
-    sections: Sequence[str] = (),
-    pictures: Mapping[str, Picture] | None = None,
+    statistics: Statistics,
+    config: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    parts: Sequence[Part] = (),
+    pictures: Mapping[str, Files] | None = None,
 ) -> Path:
     """Write everything a reader looks at, all from the same numbers; returns the path of the report.
 
-    `sections` are further parts of the report, already HTML; `pictures` the figures, where they are drawn already.
+    Args:
+        folder: where to write.
+        statistics: the numbers.
+        config: the settings that the report lists.
+        provenance: the circumstances that it lists.
+        parts: further sections.
+        pictures: the figures, where they are drawn already.
     """
     if pictures is None:
-        pictures = {name: picture(plots.draw, fitted, name) for name in plots.available(fitted)}
-    epochs, layers = fitted.w2.shape
-    folder.write_json("models.json", models.to_json(fitted))
-    folder.write_json("fit.json", [to_json_entry(fitted, e, layer) for e in range(epochs) for layer in range(layers)])
+        pictures = {name: picture(figures.draw, statistics, name) for name in figures.available(statistics)}
+    epochs, layers = statistics.w2.shape
+    if statistics.symmetry.full == "pigmm":
+        folder.write_json("models.json", models.to_json(statistics))
+    entries = [statistics_entry(statistics, (e, layer)) for e in range(epochs) for layer in range(layers)]
+    folder.write_json("fit.json", entries)
     for name, table in tables.TABLES.items():
-        folder.write_text(f"tables/{name}.csv", table(fitted).csv())
+        folder.write_text(f"tables/{name}.csv", table(statistics).csv())
     pngs = {name: write_picture(folder, name, drawn) for name, drawn in pictures.items()}
-    return folder.write_text(REPORT, render(fitted, config, provenance, pngs, sections))
+    for part in parts:
+        pngs |= write_part(folder, part)
+    content = report_document(statistics, config, provenance, tuple(pictures), [part.section for part in parts])
+    return folder.write_text(REPORT, document(content, pngs))
+
+
+def write_part(folder: RunFolder, part: Part) -> dict[str, bytes]:
+    """Write the files of a section; returns its figures as PNG."""
+    for name, table in part.tables.items():
+        folder.write_text(f"tables/{name}.csv", table.csv())
+    for name, value in part.json.items():
+        folder.write_json(f"{name}.json", value)
+    return {name: write_picture(folder, name, drawn) for name, drawn in part.figures.items()}

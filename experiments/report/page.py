@@ -5,8 +5,10 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-Cell = str | int | float
+from experiments.report.content import Cell, Content, Document, Files, Folded, Grid, Heading, Paragraph, Picture, Tiles
 
+FORMATS = ("pdf", "png")
+"""Files that every figure is written in."""
 CSS = """
 :root { color: #1c1f23; background: #fff; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
 body { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem }
@@ -111,6 +113,34 @@ def page(title: str, *content: str) -> str:
     )
     body = f"<main><h1>{escape(title)}</h1>{''.join(content)}</main>"
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def document(content: Document, pictures: Mapping[str, bytes]) -> str:
+    """A whole page of content; `pictures` are the figures as PNG, links lead to files beside the page."""
+    return page(
+        content.title,
+        *(_element(item, pictures) for item in content.lead),
+        *(section(part.title, *(_element(item, pictures) for item in part.content)) for part in content.sections),
+    )
+
+
+def _element(item: Content, pictures: Mapping[str, bytes]) -> str:
+    match item:
+        case Paragraph(text):
+            return paragraph(text)
+        case Heading(text):
+            return f"<h3>{escape(text)}</h3>"
+        case Grid(header, rows):
+            return table(header, rows)
+        case Tiles(numbers):
+            return tiles(numbers)
+        case Picture(name, caption):
+            links = ", ".join(link(f"figures/{name}.{kind}", kind) for kind in FORMATS)
+            return figure(pictures[name], f"Figure {name}: {caption}", caption, links)
+        case Files(links):
+            return ", ".join(link(path, text) for path, text in links)
+        case Folded(title, content):
+            return folded(title, "".join(_element(inner, pictures) for inner in content))
 
 
 def _row(kinds: Sequence[str], row: Sequence[Cell]) -> str:

@@ -6,14 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from analysis import plots, tables
 from analysis.as_published import DIFFERENCES, Difference
-from analysis.family import MODELS, parameter_counts
-from analysis.style import MODEL_TITLES, layer_titles
-from analysis.trajectories import HIGH, Trajectories, finite_values, members_used
+from analysis.model.family import parameter_counts
+from analysis.recording import finite_values
+from analysis.show import figures, tables
+from analysis.show.style import layer_titles, model_title
+from analysis.statistics import Statistics, largest_deviation, significant
 from experiments.report import page
-from experiments.report.figures import figure_on_page
+from experiments.report.content import (
+    Content,
+    Document,
+    Files,
+    Folded,
+    Grid,
+    Heading,
+    Paragraph,
+    Picture,
+    Section,
+    Tiles,
+)
 
+KINDS = {
+    "simultaneous": "simultaneous permutations of rows and columns",
+    "separate": "separate permutations of rows and of columns",
+    "symmetric": "symmetric matrices under simultaneous permutations of rows and columns",
+}
+"""The symmetries in words."""
 SETTINGS = ("dataset", "init", "weight_decay", "order", "seed")
 """Settings named in the opening paragraph, where a run has them."""
 SOURCES = {
@@ -25,129 +43,142 @@ SOURCES = {
 """The file and field each kind of number comes from, and its table."""
 
 
-def render(
-    trajectories: Trajectories,
+def report_document(
+    statistics: Statistics,
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
-    pictures: Mapping[str, bytes],
-    sections: Sequence[str] = (),
-) -> str:
-    """The report as self-contained HTML: no script, no network, every text escaped.
+    drawn: Sequence[str],
+    sections: Sequence[Section] = (),
+) -> Document:
+    """The report of an ensemble.
 
-    `config` and `provenance` may be nested; all of their entries are listed. `pictures` are the figures as PNG,
-    `sections` further parts of the page, already HTML. Links lead to the files of the run folder in which the page is
-    meant to lie.
+    Args:
+        statistics: the numbers.
+        config: settings, may be nested; all are listed.
+        provenance: circumstances, likewise.
+        drawn: names of the figures that there are.
+        sections: further parts of the page.
     """
-    t = trajectories
+    t = statistics
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
     title = "Weight matrices of an ensemble"
-    figures = [figure_on_page(name, png, plots.FIGURES[name].caption) for name, png in pictures.items()]
-    return page.page(
+    pictures = [Picture(name, figures.FIGURES[name].caption) for name in drawn]
+    return Document(
         f"{title} trained on {settings['dataset']}" if "dataset" in settings else title,
-        page.paragraph(_what_was_run(t, settings)),
-        page.tiles(_headline(t)),
-        page.section("Key numbers", *_key_numbers(t)),
-        page.section("Figures", *figures),
-        *sections,
-        *([page.section("As published", *_published())] if t.published else []),
-        page.section("Tables", *(_table(name, make(t)) for name, make in tables.TABLES.items())),
-        page.section("Provenance", *_provenance(config, provenance)),
+        (Paragraph(_what_was_run(t, settings, bool(config.get("start")))), Tiles(_headline(t))),
+        (
+            Section("Key numbers", tuple(_key_numbers(t))),
+            Section("Figures", pictures),
+            *sections,
+            *((Section("As published", _published()),) if t.published else ()),
+            Section("Tables", [_table(name, make(t)) for name, make in tables.TABLES.items()]),
+            Section("Provenance", tuple(_provenance(config, provenance))),
+        ),
     )
 
 
-def _what_was_run(t: Trajectories, settings: Mapping[str, str]) -> str:
-    named = ", ".join(f"{name.replace('_', ' ')} {settings[name]}" for name in SETTINGS if name in settings)
+def _what_was_run(t: Statistics, settings: Mapping[str, str], started: bool) -> str:
+    """The opening sentences; `started` from fitted models, an initialisation was not drawn in all layers."""
+    named = [f"{name.replace('_', ' ')} {settings[name]}" for name in SETTINGS if name in settings]
+    if started:
+        named.append("square layers started from fitted models")
+    how = f" ({', '.join(named)})" if named else ""
     epochs = f"epochs {t.epochs[0]} to {t.epochs[-1]}" if len(t.epochs) > 1 else f"epoch {t.epochs[0]}"
-    run = f"An ensemble of size {t.finite.shape[0]}, recorded at {epochs}{f' ({named})' if named else ''}."
+    run = f"An ensemble of size {t.members.max()}, recorded at {epochs}{how}."
+    low, high, kind = t.names[t.low], t.names[t.high], t.symmetry.name
     return (
-        f"{run} For each of its square matrices {', '.join(layer_titles(t))} there are {len(t.names)} permutation "
-        "invariants. The 13-parameter permutation-invariant Gaussian model is fitted to the linear and quadratic ones, "
-        f"{t.names[0]} to {t.names[HIGH.start - 1]}, and predicts the cubic and quartic ones."
+        f"{run} For each of its matrices {', '.join(layer_titles(t))} there are {len(t.names)} invariants of "
+        f"{KINDS.get(kind, kind)}. The Gaussian law with this symmetry, of {len(t.symmetry.parameter_names)} "
+        f"parameters, is fitted to the linear and quadratic ones, {low[0]} to {low[-1]}, and predicts "
+        f"{len(high)} cubic and quartic ones."
     )
 
 
-def _headline(t: Trajectories) -> dict[str, str]:
+def _headline(t: Statistics) -> dict[str, str]:
     last = f"at epoch {t.epochs[-1]}"
     numbers = {
-        f"members used {last}": f"{members_used(t)[-1].min()} of {t.members.max()}",
+        f"members used {last}": f"{t.used[-1].min()} of {t.members.max()}",
         "members excluded as not finite": str(t.excluded.max()),
     }
-    accuracy = finite_values(t, t.test_accuracy, -1)
+    accuracy = np.array([]) if t.training is None else finite_values(t.training, t.training.test_accuracy, -1)
     if accuracy.size:
         numbers[f"test accuracy {last}, mean ± sd"] = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}"
         numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
     return numbers
 
 
-def _key_numbers(t: Trajectories) -> Iterator[str]:
+def _key_numbers(t: Statistics) -> Iterator[Content]:
     header = ("epoch", *t.layers)
     early = [e for e, epoch in enumerate(t.epochs) if epoch in (t.epochs[0], 1, 10, t.epochs[-1])]
-    squared = "Squared " if t.published else ""
-    yield f"<h3>{squared}2-Wasserstein distance to the initial i.i.d. Gaussian</h3>"
+    law = "nearest" if np.isnan(t.initial_variance).any() else "initial"
+    yield Heading(f"2-Wasserstein distance to the {law} i.i.d. Gaussian{', as published' if t.published else ''}")
     rows = [(str(t.epochs[e]), *map(page.measured, t.w2[e].tolist(), t.w2_se[e].tolist())) for e in early]
     if np.isfinite(t.w2_null[-1]).any():
         rows.append(("without change", *map(page.number, t.w2_null[-1].tolist())))
-    yield page.table(header, rows)
-    yield "<h3>Largest deviation |theory − mean| / std among the cubic and quartic invariants</h3>"
-    yield page.table(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
-    yield "<h3>The smallest model that the data accept, and how many of the 39 invariants deviate</h3>"
-    yield page.table(header, [(str(t.epochs[e]), *_verdicts(t, e)) for e in early])
-    yield page.paragraph(
+    yield Grid(header, rows)
+    yield Heading("Largest deviation |theory − mean| / std among the cubic and quartic invariants")
+    yield Grid(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
+    count = len(t.symmetry.predicted)
+    yield Heading(f"The smallest model that the data accept, and how many of the {count} invariants deviate")
+    yield Grid(header, [(str(t.epochs[e]), *_verdicts(t, e)) for e in early])
+    yield Paragraph(
         "Accepted: the smallest model of the family, with its number of parameters, that Wald tests with the members' "
-        "own covariance do not reject at 5 % within the 13-parameter one; p: joint test of the eight identities that "
-        "independent permutations of rows and columns force (5 parameters instead of 13); deviating: at a "
-        "false-discovery rate of 5 % over all invariants, epochs and layers. Effect sizes are in tables/models.csv."
+        "own covariance do not reject at 5 % within the full one, together with all models that contain it; p: the "
+        "test of the model with separate permutations of rows and columns (5 parameters), of second moments only; "
+        "deviating: at a false-discovery rate of 5 % within the epoch and layer. Effect sizes are in tables/models.csv."
     )
     problems = Counter(
-        (layer, status)
+        (layer, str(status))
         for statuses in t.status
         for layer, status in zip(t.layers, statuses, strict=True)
         if status != "ok"
     )
     if problems:
         rows = [(layer, f"{count} of {len(t.epochs)} epochs", status) for (layer, status), count in problems.items()]
-        yield "<h3>Fits with a remark</h3>" + page.table(("layer", "where", "remark"), rows)
+        yield Heading("Fits with a remark")
+        yield Grid(("layer", "where", "remark"), rows)
 
 
-def _published() -> Iterator[str]:
-    yield page.paragraph(
-        "Deviations, error bars at initialisation and distances on this page are made as the paper's scripts make "
-        "them. They differ from this program's own numbers as follows."
+def _published() -> tuple[Content, ...]:
+    return (
+        Paragraph(
+            "Deviations, error bars at initialisation and distances on this page are made as the paper's scripts make "
+            "them. They differ from this program's own numbers as follows."
+        ),
+        Grid(Difference._fields, [tuple(difference) for difference in DIFFERENCES]),
     )
-    yield page.table(Difference._fields, [tuple(difference) for difference in DIFFERENCES])
 
 
-def _verdicts(t: Trajectories, e: int) -> Iterator[str]:
-    counts = tables.significant(t)
-    parameters = [dict(zip(MODELS, parameter_counts(int(dim)), strict=True)) for dim in t.dims]
-    for i in range(len(t.layers)):
-        p = t.identities_p[e, i]
-        identities = f"p = {p:.2g}" if np.isfinite(p) else "p –"
-        model = t.accepted[e][i]
-        size = f" ({parameters[i][model]})" if model in MODELS else ""
-        yield f"{MODEL_TITLES.get(model, model)}{size}, {identities}, {counts[e, i]} deviating"
+def _verdicts(t: Statistics, e: int) -> Iterator[str]:
+    counts = significant(t)
+    for i, symmetry in enumerate(t.symmetries):
+        parameters = dict(zip(t.models, parameter_counts(symmetry), strict=True))
+        p, model = t.identities_p[e, i], str(t.accepted[e, i])
+        identities = "" if t.symmetry.full != "pigmm" else f", p = {p:.2g}" if np.isfinite(p) else ", p –"
+        size = f" ({parameters[model]})" if model in parameters else ""
+        yield f"{model_title(symmetry, model)}{size}{identities}, {counts[e, i]} deviating"
 
 
-def _largest_deviations(t: Trajectories, e: int) -> Iterator[str]:
-    value, _, position = (numbers[e] for numbers in tables.largest_deviation(t))
+def _largest_deviations(t: Statistics, e: int) -> Iterator[str]:
+    value, _, position = (numbers[e] for numbers in largest_deviation(t))
     for largest, which in zip(value.tolist(), position.tolist(), strict=True):
-        yield f"{page.number(largest)}\u00a0({t.names[HIGH][which]})" if np.isfinite(largest) else "–"
+        yield f"{page.number(largest)}\u00a0({t.names[t.high][which]})" if np.isfinite(largest) else "–"
 
 
-def _table(name: str, table: tables.Table) -> str:
-    title = f"{name} ({len(table.rows)} rows)"
-    rows = page.table([column.replace("_", " ") for column in table.header], table.rows)
-    return page.folded(title, page.paragraph(table.caption) + rows + page.link(f"tables/{name}.csv", "csv"))
+def _table(name: str, table: tables.Table) -> Folded:
+    header = [column.replace("_", " ") for column in table.header]
+    content = (Paragraph(table.caption), Grid(header, table.rows), Files([(f"tables/{name}.csv", "csv")]))
+    return Folded(f"{name} ({len(table.rows)} rows)", content)
 
 
-def _provenance(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> Iterator[str]:
-    yield page.paragraph(
-        "Every number and figure on this page is computed from results.nc alone; fit.json holds all fits."
-    )
+def _provenance(config: Mapping[str, Any], provenance: Mapping[str, Any]) -> Iterator[Content]:
+    yield Paragraph("Every number and figure on this page is computed from results.nc alone; fit.json holds all fits.")
     rows = [(what, field, f"tables/{name}.csv") for what, (field, name) in SOURCES.items()]
-    yield page.table(("numbers", "file: field", "table"), rows)
-    yield "<h3>Configuration (config.json)</h3>" + page.table(("setting", "value"), [*_flat(config)])
-    yield "<h3>Circumstances (provenance.json)</h3>" + page.table(("item", "value"), [*_flat(provenance)])
+    yield Grid(("numbers", "file: field", "table"), rows)
+    yield Heading("Configuration (config.json)")
+    yield Grid(("setting", "value"), [*_flat(config)])
+    yield Heading("Circumstances (provenance.json)")
+    yield Grid(("item", "value"), [*_flat(provenance)])
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

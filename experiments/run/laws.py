@@ -1,11 +1,9 @@
 """The law that the entries of a weight matrix start from."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from analysis import EntryLaw
-from analysis.pipeline import Recording
+from analysis.recording import Recording
 from ensemble.laws import kernel_law
 from experiments.errors import UserError
 from experiments.run.presets import RunConfig
@@ -26,12 +24,12 @@ def initial_law(init: str, fan_out: int, fan_in: int) -> EntryLaw | None:
     return EntryLaw.gaussian(math.sqrt(variance))
 
 
-def initial_laws(config: Mapping[str, Any], recording: Recording) -> tuple[EntryLaw | None, ...]:
-    """Law of the initial entries of each square layer of a run; None too for those that started from fitted models."""
-    started = config.get("start") or {}
+def initial_laws(config: RunConfig, recording: Recording) -> tuple[EntryLaw | None, ...]:
+    """Law of the initial entries of each layer of a run; None too for those that started from fitted models."""
+    started = config.start or {}
     return tuple(
-        None if layer in started else initial_law(config["train"]["init"], dim, dim)
-        for layer, dim in zip(recording.layers, recording.dims, strict=True)
+        None if layer in started else initial_law(config.train.init, *symmetry.shapes[0])
+        for layer, symmetry in zip(recording.layers, recording.symmetries, strict=True)
     )
 
 

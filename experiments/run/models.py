@@ -7,8 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from analysis import PIGMM
-from analysis.trajectories import Trajectories
+from analysis import PIGMM, Statistics
 from ensemble.errors import first_line
 from ensemble.order import member_keys
 from ensemble.trainer import Initial, drawn
@@ -20,10 +19,10 @@ SCHEMA = 1
 LARGEST = 2**20  # bytes of a file of models; a real one has a few thousand
 
 
-def to_json(fitted: Trajectories) -> dict[str, Any]:
+def to_json(fitted: Statistics) -> dict[str, Any]:
     """The models of the last epoch by layer: the content of models.json, which `--start-models` reads."""
     models = {
-        layer: PIGMM.from_parameters(fitted.parameters[-1, i], dim=int(fitted.dims[i])).to_json()
+        layer: PIGMM.from_parameters(fitted.parameters[-1, i], dim=fitted.symmetries[i].shapes[0][0]).to_json()
         for i, layer in enumerate(fitted.layers)
     }
     return {"schema": SCHEMA, "epoch": int(fitted.epochs[-1]), "models": models}

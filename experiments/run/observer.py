@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from analysis import block_moments, rectangular
+from analysis.symmetry import Separate, Simultaneous
 from ensemble import TrainConfig
 from experiments.errors import UserError
 from experiments.run.presets import RunConfig
@@ -57,10 +57,10 @@ class Observer:
         square = [weights[layer] for layer in self.layers]
         return {
             "factors": jnp.stack([factor_values(plan, matrix) for matrix in square]),
-            "block_moments": jnp.stack([block_moments(matrix) for matrix in square]),
+            "block_moments": jnp.stack([Simultaneous(matrix.shape[0]).block_moments(matrix) for matrix in square]),
             "weights": square if self.config.save_weights else [],
             "bipartite_factors": jnp.stack([_bipartite_factors(matrix) for matrix in weights]),
-            "rectangular_moments": jnp.stack([rectangular.block_moments(matrix) for matrix in weights]),
+            "rectangular_moments": jnp.stack([Separate(*matrix.shape).block_moments(matrix) for matrix in weights]),
         }
 
 

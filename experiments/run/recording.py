@@ -7,14 +7,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from analysis.pipeline import Recording
+from analysis.recording import Recording, Training
+from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry
 from ensemble import Dataset, TrainResult
 from experiments.run.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.run.presets import RunConfig
 from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan
 
-BLOCK_MOMENTS = ("x1", "x2", "h11", "h12", "h13", "h22", "h23", "h33", "v2", "v3")
-RECTANGULAR_MOMENTS = ("x", "columns", "rows", "rest")
 LOSSES = ("train_loss", "test_loss", "test_accuracy", "finite")
 
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
@@ -41,12 +40,12 @@ def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Data
         "layer": list(layers),
         "dim": ("layer", np.array([shapes[position][0] for position in layers.values()])),
         "invariant": graph_names(graphs),
-        "moment": list(BLOCK_MOMENTS),
+        "moment": list(Simultaneous(2).moment_names),
         "matrix": [f"L{k}" for k in range(len(shapes))],
         "rows": ("matrix", np.array([shape[0] for shape in shapes])),
         "columns": ("matrix", np.array([shape[1] for shape in shapes])),
         "bipartite": [bipartite_key(graph) for graph in BIPARTITE],
-        "rectangular_moment": list(RECTANGULAR_MOMENTS),
+        "rectangular_moment": list(Separate(1, 1).moment_names),
     }
     return xr.Dataset(losses | statistics | _weights(observed["weights"]), coordinates)
 
@@ -78,17 +77,96 @@ def kept_matrices(results: xr.Dataset, epochs: list[int]) -> list[Float[np.ndarr
     return kept or None
 
 
-def from_dataset(results: xr.Dataset) -> Recording:
-    """What the analysis needs of results.nc."""
+def square_layers_of(results: xr.Dataset) -> Recording:
+    """The square layers of a run, under simultaneous permutations."""
+    return _recording(
+        results,
+        layers=results["layer"].values,
+        symmetries=tuple(Simultaneous(int(dim)) for dim in results["dim"].values),
+        invariants=results["invariants"].sel(invariant=list(NAMES)).values,
+        block_moments=results["block_moments"].values,
+    )
+
+
+def every_matrix_of(results: xr.Dataset) -> Recording:
+    """All weight matrices of a run, under separate permutations."""
+    shapes = zip(results["rows"].values.tolist(), results["columns"].values.tolist(), strict=True)
+    return _recording(
+        results,
+        layers=results["matrix"].values,
+        symmetries=tuple(Separate(*shape) for shape in shapes),
+        invariants=results["bipartite_invariants"].values,
+        block_moments=results["rectangular_moments"].values,
+    )
+
+
+def given_dataset(recording: Recording) -> xr.Dataset:
+    """Given matrices, of one epoch and layer, in the form of the results.nc of an analysis."""
+    (symmetry,) = recording.symmetries
+    (rows, columns), *_ = symmetry.shapes
+    axes = ("member", "epoch", "layer")
+    variables = {
+        "invariants": ((*axes, "invariant"), recording.invariants),
+        "block_moments": ((*axes, "moment"), recording.block_moments),
+        "finite": (("member", "epoch"), recording.finite),
+    }
+    coordinates = {
+        "member": recording.members,
+        "epoch": recording.epochs,
+        "layer": list(recording.layers),
+        "rows": ("layer", [rows]),
+        "columns": ("layer", [columns]),
+        "invariant": [symmetry.key(graph) for graph in (*symmetry.fitted, *symmetry.predicted)],
+        "moment": list(symmetry.moment_names),
+    }
+    zero_diagonal = isinstance(symmetry, Symmetric) and not symmetry.diagonal
+    return xr.Dataset(variables, coordinates, {"symmetry": symmetry.name, "zero_diagonal": int(zero_diagonal)})
+
+
+def given_matrices_of(results: xr.Dataset) -> Recording:
+    """What `given_dataset` has written."""
+    return _recording(
+        results,
+        layers=results["layer"].values,
+        symmetries=(_given_symmetry(results),),
+        invariants=results["invariants"].values,
+        block_moments=results["block_moments"].values,
+    )
+
+
+def _given_symmetry(results: xr.Dataset) -> Symmetry:
+    name, rows, columns = results.attrs["symmetry"], int(results["rows"].values[0]), int(results["columns"].values[0])
+    if name == Separate.name:
+        return Separate(rows, columns)
+    if name == Simultaneous.name:
+        return Simultaneous(rows)
+    if name == Symmetric.name:
+        return Symmetric(rows, diagonal=not results.attrs["zero_diagonal"])
+    raise ValueError(f"symmetry {name!r} is unknown")
+
+
+def _recording(
+    results: xr.Dataset,
+    layers: np.ndarray,
+    symmetries: tuple[Symmetry, ...],
+    invariants: np.ndarray,
+    block_moments: np.ndarray,
+) -> Recording:
+    finite = results["finite"].values.astype(bool)
     return Recording(
         members=results["member"].values,
         epochs=results["epoch"].values,
-        layers=tuple(str(name) for name in results["layer"].values),
-        dims=tuple(int(dim) for dim in results["dim"].values),
-        invariants=results["invariants"].sel(invariant=list(NAMES)).values,
-        block_moments=results["block_moments"].values.astype(np.float64),
-        finite=results["finite"].values.astype(bool),
-        train_loss=results["train_loss"].values.astype(np.float64),
-        test_loss=results["test_loss"].values.astype(np.float64),
-        test_accuracy=results["test_accuracy"].values.astype(np.float64),
+        layers=tuple(map(str, layers)),
+        symmetries=symmetries,
+        invariants=invariants,
+        block_moments=block_moments.astype(np.float64),
+        finite=finite,
+        training=_training(results, finite),
     )
+
+
+def _training(results: xr.Dataset, finite: np.ndarray) -> Training | None:
+    """How the members learned; None where they were not trained."""
+    if "train_loss" not in results:
+        return None
+    return Training(*(results[name].values.astype(np.float64) for name in LOSSES[:3]), finite)

@@ -3,17 +3,18 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import xarray as xr
 
-from analysis import plots
 from analysis.inspection import inspect_recording, key_epochs
-from analysis.pipeline import Recording, included, trajectories
 from analysis.published import as_published
-from analysis.rectangular.figure import draw_matrices
+from analysis.recording import Recording, included
+from analysis.show import figures
+from analysis.show.matrices import draw_matrices
+from analysis.study import study_recording
 from ensemble import Dataset, load
 from ensemble.errors import first_line
 from ensemble.memory import MemoryPlan, plan_memory
@@ -21,9 +22,9 @@ from ensemble.order import source_of_orders
 from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress, Steps
 from experiments.errors import UserError
-from experiments.report.every_matrix import analyse, write_matrices
+from experiments.report.every_matrix import matrices_part
 from experiments.report.figures import picture
-from experiments.report.inspection import write_inspection
+from experiments.report.inspection import inspection_part
 from experiments.report.outputs import REPORT, write_outputs
 from experiments.run.beside import beside, shared
 from experiments.run.laws import initial_laws, refuse_unpublished
@@ -34,12 +35,14 @@ from experiments.run.observer import Observer, square_layers
 from experiments.run.parts import PARTS, plan_parts, train_parts
 from experiments.run.presets import EARLIER, RunConfig, from_settings, settings
 from experiments.run.provenance import provenance
-from experiments.run.recording import from_dataset, kept_matrices
+from experiments.run.recording import every_matrix_of, kept_matrices, square_layers_of
 from experiments.run.stopwatch import SESSIONS, Stopwatch
 from experiments.run.training import CHECKPOINTS, Session, train_members
 from experiments.store.freshness import fresh, keep
 from experiments.store.run_folder import CONFIG, RunFolder
 
+PUBLISHED = "as-published"
+"""Folder, within that of a run, of what is made as the paper's scripts make it."""
 SCAFFOLDING = (CHECKPOINTS, PARTS, SESSIONS)
 """What a run keeps in its folder until its results are safely written."""
 
@@ -72,9 +75,10 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         plan_here(config, data, len(trained), session)  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
         train_if_need_be(folder, config, data, session, trained)
-        if fresh(folder, published):
+        place = folder.within(PUBLISHED) if published else folder
+        if fresh(folder, place):
             print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
-            return folder.path / REPORT
+            return place.path / REPORT
         return report(folder, published)
 
 
@@ -154,18 +158,27 @@ def plan_here(config: RunConfig, data: Dataset, members: int, session: Session) 
         raise UserError(str(error)) from error
 
 
-def recorded(folder: RunFolder) -> tuple[dict[str, Any], xr.Dataset, Recording]:
-    """The configuration, results.nc, and what the analysis needs of it.
+class Recorded(NamedTuple):
+    """What a report needs of a run folder."""
+
+    config: RunConfig
+    results: xr.Dataset
+    recording: Recording
+    """Of the square layers."""
+
+
+def recorded(folder: RunFolder) -> Recorded:
+    """The configuration, results.nc, and the recording of the square layers.
 
     Raises:
         UserError: they cannot be read, or are not those of a run.
     """
     config, results = folder.config, folder.read_results()
     try:
-        from_settings({name: value for name, value in config.items() if name not in ("data", MEMBERS)})
+        settings = {name: value for name, value in config.items() if name not in ("data", MEMBERS)}
         if not isinstance(config.get("start") or {}, dict):
             raise ValueError(f"start is {config['start']!r}")
-        return config, results, from_dataset(results)
+        return Recorded(from_settings(settings), results, square_layers_of(results))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder.path} does not hold a run that can be reported ({first_line(error)}): "
@@ -192,36 +205,38 @@ def report(folder: RunFolder, published: bool = False) -> Path:
 
     Args:
         folder: the run.
-        published: give deviations, error bars and distances as the paper's scripts make them.
+        published: give deviations, error bars and distances as the paper's scripts make them, in a folder of their own.
 
     Raises:
         UserError: no member is left, or nothing is published for this run.
     """
     steps = Steps("report")
     steps.begin("reading the results")
-    config, results, recording = recorded(folder)
-    refuse_all_diverged(folder, recording)
-    laws, told = initial_laws(config, recording), folder.read_json("provenance.json")
+    run = recorded(folder)
+    refuse_all_diverged(folder, run.recording)
+    laws, provenance = initial_laws(run.config, run.recording), folder.read_json("provenance.json")
     with beside() as pool:
-        matrices = kept_matrices(results, key_epochs(recording.epochs))
-        inspecting = pool.submit(inspect_recording, recording, matrices)
-        steps.begin(f"fitting models at {len(recording.epochs)} epochs, testing symmetries")
-        fitted = trajectories(recording, laws)
+        matrices = kept_matrices(run.results, key_epochs(run.recording.epochs))
+        inspecting = pool.submit(inspect_recording, run.recording, matrices)
+        steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
+        square = study_recording(run.recording, laws)
         if published:
             try:
-                fitted = as_published(fitted, recording, laws)
+                square = as_published(square, run.recording, laws)
             except ValueError as error:
                 raise UserError(str(error)) from error
-        every_matrix = analyse(results, config)
+        all_matrices = every_matrix_of(run.results)
+        every = study_recording(all_matrices, initial_laws(run.config, all_matrices))
         steps.begin("drawing figures")
-        names = plots.available(fitted)
-        *pictures, of_matrices = shared(
-            pool, picture, [*((plots.draw, fitted, name) for name in names), (draw_matrices, every_matrix)]
-        )
+        names = figures.available(square)
+        tasks = [*((figures.draw, square, name) for name in names), (draw_matrices, every)]
+        *pictures, of_matrices = shared(pool, picture, tasks)
         findings = inspecting.result()
         steps.begin("writing tables and the report")
-        sections = [write_inspection(folder, findings), write_matrices(folder, every_matrix, of_matrices)]
-        path = write_outputs(folder, fitted, config, told, sections, dict(zip(names, pictures, strict=True)))
-    keep(folder, published)
+        parts = [inspection_part(findings), matrices_part(every, of_matrices)]
+        place = folder.within(PUBLISHED) if published else folder
+        drawn = dict(zip(names, pictures, strict=True))
+        path = write_outputs(place, square, folder.config, provenance, parts, drawn)
+    keep(folder, place)
     steps.end()
     return path

@@ -14,32 +14,37 @@ OUTPUTS = ("*.json", "report.html", "tables/*", "figures/*")
 PACKAGES = ("analysis", "ensemble", "experiments", "invariants")
 
 
-def fresh(folder: RunFolder, published: bool) -> bool:
-    """Whether all outputs are there, unaltered, made of the present results and options by the present program."""
+def fresh(folder: RunFolder, outputs: RunFolder) -> bool:
+    """Whether all outputs are there, unaltered, made of the present results by the present program.
+
+    Args:
+        folder: the run.
+        outputs: where its outputs lie: there, or in a folder within.
+    """
     try:
-        return folder.read_json(STAMP) == _state(folder.path, published)
+        return outputs.read_json(STAMP) == _state(folder.path, outputs.path)
     except (OSError, UserError):
         return False
 
 
-def keep(folder: RunFolder, published: bool) -> None:
+def keep(folder: RunFolder, outputs: RunFolder) -> None:
     """Note what the outputs, just written, were made of.
 
     Raises:
         UserError: if it cannot be written.
     """
-    folder.write_json(STAMP, _state(folder.path, published))
+    outputs.write_json(STAMP, _state(folder.path, outputs.path))
 
 
-def _state(folder: Path, published: bool) -> dict[str, Any]:
-    """Options, program, and the SHA-256 of every file that is read or written."""
-    names = {path.relative_to(folder).as_posix() for pattern in OUTPUTS for path in folder.glob(pattern)}
+def _state(folder: Path, outputs: Path) -> dict[str, Any]:
+    """Program, and the SHA-256 of every file that is read or written."""
+    written = {path for pattern in OUTPUTS for path in outputs.glob(pattern)} - {outputs / STAMP}
+    files = sorted({*written, *(folder / name for name in INPUTS)})
     return {
         "schema": 1,
-        "published": published,
         "versions": versions(),
         "program": _program(),
-        "files": {name: _digest(folder / name) for name in sorted({*names, *INPUTS} - {STAMP})},
+        "files": {path.relative_to(folder).as_posix(): _digest(path) for path in files},
     }
 
 

@@ -76,6 +76,10 @@ class RunFolder:
         config = _read_config(path)
         return cls(path, config, acquire(path) if exclusive else None)
 
+    def within(self, name: str) -> "RunFolder":
+        """A folder within this one, for outputs of another kind; it is this one's lock that guards it."""
+        return RunFolder(self._at(name), self.config, None)
+
     def close(self) -> None:
         """Give up the folder; a second time does nothing."""
         if self._lock is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis import EntryLaw, iid_invariants, iid_model, iid_parameters, wasserstein_squared_parts
+from analysis import EntryLaw, Simultaneous, iid_invariants, iid_model, iid_parameters, wasserstein_squared_parts
 from analysis.as_published import (
     DIFFERENCES,
     one_pass_std,
@@ -12,7 +12,7 @@ from analysis.as_published import (
     published_se_invariants,
     published_se_parameters,
 )
-from analysis.parameters import pack_symmetric
+from analysis.symmetry.blocks import pack_symmetric
 from invariants import PAPER
 from tests.dense import random_model
 
@@ -38,7 +38,7 @@ SD_RATIOS = {
 @pytest.mark.parametrize("law", ["gaussian", "uniform"])
 def test_published_over_exact_errors_of_invariants(law):
     entries = {"gaussian": GAUSSIAN, "uniform": UNIFORM}[law]
-    ratio = published_se_invariants(entries, 10, 1000) / iid_invariants(entries, PAPER[:13], 10, 1000).se
+    ratio = published_se_invariants(entries, 10, 1000) / iid_invariants(entries, PAPER[:13], (10, 10), 1000).se
     expected = np.ones(13)
     expected[list(SE_RATIOS[law])] = list(SE_RATIOS[law].values())
     np.testing.assert_allclose(ratio, expected, atol=5e-5)
@@ -47,12 +47,12 @@ def test_published_over_exact_errors_of_invariants(law):
 @pytest.mark.parametrize(("law", "dim"), SD_RATIOS)
 def test_published_over_exact_errors_of_parameters(law, dim):
     entries = {"gaussian": GAUSSIAN, "uniform": UNIFORM}[law]
-    ratio = published_se_parameters(entries, dim, 1000) / iid_parameters(entries, dim, 1000).se
+    ratio = published_se_parameters(entries, dim, 1000) / iid_parameters(entries, Simultaneous(dim), 1000).se
     np.testing.assert_allclose(ratio, SD_RATIOS[law, dim], atol=5.1e-4, rtol=2e-3)
 
 
 def test_published_errors_of_parameters_of_two_members():
-    ratio = published_se_parameters(GAUSSIAN, 10, 2) / iid_parameters(GAUSSIAN, 10, 2).se
+    ratio = published_se_parameters(GAUSSIAN, 10, 2) / iid_parameters(GAUSSIAN, Simultaneous(10), 2).se
     np.testing.assert_allclose(ratio[2:5], [1.23, 1.92, 1.73], atol=5e-3)
 
 
@@ -95,16 +95,20 @@ def test_one_pass_deviation_loses_its_digits():
 
 def test_published_distance_is_right_for_generic_blocks():
     f, g = (np.stack([random_model(10, seed + k).parameters for k in range(5)]) for seed in (0, 50))
-    np.testing.assert_allclose(published_distance(f, g), sum(wasserstein_squared_parts(f, g, 10)), rtol=1e-10)
+    np.testing.assert_allclose(
+        published_distance(f, g), np.sum(wasserstein_squared_parts(f, g, Simultaneous(10)), axis=-1), rtol=1e-10
+    )
     initial = iid_model(0, 0.3, 10).parameters
-    np.testing.assert_allclose(published_distance(initial, g), sum(wasserstein_squared_parts(initial, g, 10)))
+    np.testing.assert_allclose(
+        published_distance(initial, g), np.sum(wasserstein_squared_parts(initial, g, Simultaneous(10)), axis=-1)
+    )
 
 
 def test_published_distance_depends_on_the_order_where_eigenvalues_are_equal():
     f = iid_model(0, 1, 10).parameters
     g = f.copy()
     f[5:11], g[5:11] = pack_symmetric(np.ones((3, 3)) + np.eye(3)), pack_symmetric(np.diag([1.0, 2.0, 3.0]))
-    correct = sum(wasserstein_squared_parts(f, g, 10))
+    correct = sum(wasserstein_squared_parts(f, g, Simultaneous(10)))
     assert correct == pytest.approx(8.29215, abs=1e-5)
     assert published_distance(g, f) == pytest.approx(correct)
     assert abs(published_distance(f, g) - correct) > 0.01
@@ -116,12 +120,12 @@ def test_published_distance_forgets_the_size(dim):
     f, g = (iid_model(0, scale / np.sqrt(dim), dim).parameters for scale in (1.3, 1.0))
     assert published_distance(f, g) == pytest.approx(9 / dim)
     assert published_distance(f, g, dim) == pytest.approx(0.09 * dim)
-    assert sum(wasserstein_squared_parts(f, g, dim)) == pytest.approx(0.09 * dim)
+    assert sum(wasserstein_squared_parts(f, g, Simultaneous(dim))) == pytest.approx(0.09 * dim)
 
 
 def test_published_reference_expects_the_plug_in_fit():
     for law in (GAUSSIAN, UNIFORM):
-        expected = iid_parameters(law, 10, 50).mean
+        expected = iid_parameters(law, Simultaneous(10), 50).mean
         np.testing.assert_allclose(published_reference(law, 10, 50).parameters, expected, atol=1e-16)
 
 

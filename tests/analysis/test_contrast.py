@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import block_moments, fit, iid_model, wasserstein
-from analysis.contrast import Contrast, Ensemble, contrast, mean_difference
-from analysis.trajectories import REPLICATES
+from analysis import Separate, Simultaneous, Symmetric, contrast, fit, iid_model, wasserstein
+from analysis.contrast import Contrast, Ensemble, contrast_ensembles, mean_difference
+from analysis.statistics import REPLICATES
 from invariants import PAPER, evaluate
 
 DIM = 4
 
 
 def ensemble(stack: np.ndarray) -> Ensemble:
-    return Ensemble(np.asarray(evaluate(PAPER, stack)), np.asarray(block_moments(stack)))
+    return Ensemble(np.asarray(evaluate(PAPER, stack)), np.asarray(Simultaneous(stack.shape[-1]).block_moments(stack)))
 
 
 def drawn(seed: int, members: int = 40, std: float = 1.0) -> np.ndarray:
@@ -22,7 +22,7 @@ def drawn(seed: int, members: int = 40, std: float = 1.0) -> np.ndarray:
 
 
 def compared(first: np.ndarray, second: np.ndarray, *, paired: bool = False) -> Contrast:
-    return contrast(ensemble(first), ensemble(second), first.shape[1], paired=paired)
+    return contrast_ensembles(ensemble(first), ensemble(second), Simultaneous(first.shape[1]), paired=paired)
 
 
 def test_the_distance_is_that_of_the_two_fitted_models():
@@ -133,4 +133,29 @@ def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="equally many"):
         compared(drawn(1), drawn(2, members=30), paired=True)
     with pytest.raises(ValueError, match="0 and 40 members"):
-        contrast(Ensemble(np.empty((0, 52)), np.empty((0, 10))), ensemble(drawn(2)), DIM)
+        contrast_ensembles(Ensemble(np.empty((0, 52)), np.empty((0, 10))), ensemble(drawn(2)), Simultaneous(DIM))
+
+
+def test_stacks_of_any_symmetry_are_compared():
+    first, second = drawn(1), drawn(2, std=1.5)
+    assert contrast(first, second).w2 == compared(first, second).w2
+    rectangular = contrast(first[:, :2], second[:, :2])
+    assert rectangular.symmetry == Separate(2, DIM)
+    assert rectangular.w2 == pytest.approx(wasserstein(fit(first[:, :2]), fit(second[:, :2])))
+    mirrored = [stack + np.swapaxes(stack, 1, 2) for stack in (first, second)]
+    symmetric = contrast(*mirrored, Symmetric(DIM))
+    models = [fit(stack, Symmetric(DIM)) for stack in mirrored]
+    assert symmetric.w2 == pytest.approx(wasserstein(*models))
+    assert "W2 = " in repr(symmetric)
+    assert symmetric._repr_html_().startswith("<p>")
+
+
+def test_members_that_are_not_finite_are_left_out_of_both_or_of_their_pair():
+    first, second = drawn(1), drawn(2)
+    first[3, 0, 0], second[5, 1, 1] = np.nan, np.inf
+    assert contrast(first, second).members == (39, 39)
+    assert contrast(first, second, paired=True).members == (38, 38)
+    with pytest.raises(ValueError, match="without a finite member"):
+        contrast(np.full((2, 4, 4), np.nan), second)
+    with pytest.raises(ValueError, match=r"give a stack \[\.\.\., 4, 4\]"):
+        contrast(first, np.zeros((3, 5, 5)))

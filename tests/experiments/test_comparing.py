@@ -68,11 +68,11 @@ def test_a_sweep_leaves_a_run_of_each_width_and_their_comparison(swept):
         assert (swept / f"width-{width}" / "report.html").is_file()
     with (swept / "comparison" / "tables" / "runs.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["run"], row["epoch"], row["layer"], row["dim"]) for row in rows] == [
-        ("width-4", "0", "L1", "4"),
-        ("width-4", "1", "L1", "4"),
-        ("width-10", "0", "L1", "10"),
-        ("width-10", "1", "L1", "10"),
+    assert [(row["run"], row["epoch"], row["layer"], row["size"]) for row in rows] == [
+        ("width-4", "0", "L1", "4x4"),
+        ("width-4", "1", "L1", "4x4"),
+        ("width-10", "0", "L1", "10x10"),
+        ("width-10", "1", "L1", "10x10"),
     ]
     assert (swept / "comparison" / "figures" / "sizes.pdf").is_file()
     page = (swept / "comparison" / "report.html").read_text()

@@ -15,29 +15,29 @@ def folder(tmp_path):
 
 
 def test_what_was_just_written_is_fresh(folder):
-    assert not freshness.fresh(folder, published=False)
-    freshness.keep(folder, published=False)
-    assert freshness.fresh(folder, published=False)
-    assert not freshness.fresh(folder, published=True)
+    assert not freshness.fresh(folder, folder)
+    freshness.keep(folder, folder)
+    assert freshness.fresh(folder, folder)
+    assert not freshness.fresh(folder, folder.within("as-published"))
 
 
 @pytest.mark.parametrize("name", ["results.sha256", "provenance.json", "fit.json", "tables/t.csv", "figures/f.png"])
 def test_an_altered_or_absent_file_is_noticed(folder, name):
-    freshness.keep(folder, published=False)
+    freshness.keep(folder, folder)
     (folder.path / name).write_text("other")
-    assert not freshness.fresh(folder, published=False)
+    assert not freshness.fresh(folder, folder)
     (folder.path / name).unlink()
-    assert not freshness.fresh(folder, published=False)
+    assert not freshness.fresh(folder, folder)
 
 
 @pytest.mark.parametrize("what", ["versions", "_program"])
 def test_another_program_draws_anew(folder, monkeypatch, what):
-    freshness.keep(folder, published=False)
+    freshness.keep(folder, folder)
     monkeypatch.setattr(freshness, what, lambda: "other")
-    assert not freshness.fresh(folder, published=False)
+    assert not freshness.fresh(folder, folder)
 
 
 def test_a_damaged_note_draws_anew(folder):
-    freshness.keep(folder, published=False)
+    freshness.keep(folder, folder)
     (folder.path / freshness.STAMP).write_text("{")
-    assert not freshness.fresh(folder, published=False)
+    assert not freshness.fresh(folder, folder)

@@ -3,18 +3,22 @@
 import numpy as np
 import pytest
 
-from analysis import deviation, expectation, fit
-from analysis.false_discovery import benjamini_hochberg
-from analysis.inspection import GRAPHS, IN_PAPER, MOST_ENTRIES, Findings, inspect, inspect_recording, key_epochs
-from analysis.inspection_tables import TABLES, largest, significant
-from analysis.pipeline import Recording
-from analysis.quantile_plot import draw_quantiles
-from analysis.randomisation import Symmetry
-from experiments.report.inspection import section, write_inspection
+from analysis import Separate, Simultaneous, Symmetric, expectation, fit
+from analysis.inference.moments import deviation
+from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.randomisation import Permutations
+from analysis.inspection import MOST_ENTRIES, Findings, inspect, inspect_recording, key_epochs
+from analysis.recording import Recording
+from analysis.show.inspection_tables import TABLES, largest, significant
+from analysis.show.quantiles import draw_quantiles
+from experiments.report.inspection import inspection_part, section
+from experiments.report.outputs import write_part
 from experiments.store.run_folder import RunFolder
 from invariants import CUBIC_AND_QUARTIC, Graph, evaluate
 
 MEMBERS, DIM = 60, 4
+SYMMETRY = Simultaneous(DIM)
+GRAPHS = SYMMETRY.graphs(3) + SYMMETRY.graphs(4)
 
 
 def gaussian(members: int = MEMBERS, dim: int = DIM) -> np.ndarray:
@@ -30,18 +34,14 @@ def recording(stack: np.ndarray, epochs: int = 1, layers: int = 1) -> Recording:
     """The same matrices at every epoch and layer; what is not needed here is 0, or NaN for members not finite."""
     finite = np.asarray(np.all(np.isfinite(stack), axis=(1, 2)))
     zeros = np.where(finite, 0.0, np.nan)[:, None, None, None] * np.ones((epochs, layers, 1))
-    losses = np.zeros((len(stack), epochs))
     return Recording(
         members=np.arange(len(stack)),
         epochs=np.arange(epochs),
         layers=tuple(f"L{k + 1}" for k in range(layers)),
-        dims=(stack.shape[1],) * layers,
+        symmetries=(Simultaneous(stack.shape[1]),) * layers,
         invariants=zeros.repeat(52, axis=-1),
         block_moments=zeros.repeat(10, axis=-1),
         finite=finite[:, None].repeat(epochs, axis=1),
-        train_loss=losses,
-        test_loss=losses,
-        test_accuracy=losses,
     )
 
 
@@ -51,12 +51,12 @@ def findings_of(stack: np.ndarray) -> Findings:
 
 @pytest.fixture(scope="module")
 def plain():
-    return inspect(gaussian(), epoch=0, layer="L1")
+    return inspect(gaussian(), SYMMETRY, epoch=0, layer="L1")
 
 
 @pytest.fixture(scope="module")
 def heavy():
-    return inspect(two_scales(), epoch=5, layer="L1")
+    return inspect(two_scales(), SYMMETRY, epoch=5, layer="L1")
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,10 @@ def test_key_epochs_are_those_there_are(epochs, positions):
 
 
 def test_the_39_of_the_paper_are_among_the_348():
-    assert len(GRAPHS) == 348
-    assert {graph for graph, known in zip(GRAPHS, IN_PAPER, strict=True) if known} == set(CUBIC_AND_QUARTIC)
+    one = inspect(gaussian(), SYMMETRY, 0, "L1")
+    assert len(one.graphs) == 348
+    predicted = {graph for graph, known in zip(one.graphs, one.predicted, strict=True) if known}
+    assert predicted == set(CUBIC_AND_QUARTIC)
 
 
 def test_invariants_are_those_of_the_stack(plain):
@@ -80,7 +82,7 @@ def test_invariants_are_those_of_the_stack(plain):
 
 
 def test_gaussian_entries_pass_every_test(plain):
-    assert plain.accepted == Symmetry.INDEPENDENT
+    assert plain.accepted == Permutations.INDEPENDENT
     assert (4 * plain.shape.kurtosis.p > 0.05).all()
     inside = (plain.band[0] <= plain.distances.observed) & (plain.distances.observed <= plain.band[1])
     assert inside.mean() > 0.9
@@ -95,7 +97,7 @@ def test_the_band_holds_the_stated_share_of_chi_squared_quantiles(plain):
 
 
 def test_members_of_different_scale_show_in_tails_and_invariants(heavy):
-    assert heavy.accepted == Symmetry.INDEPENDENT
+    assert heavy.accepted == Permutations.INDEPENDENT
     assert heavy.shape.kurtosis.value.min() > 0.5
     assert heavy.distances.observed[-1] > heavy.band[1, -1]
 
@@ -103,24 +105,23 @@ def test_members_of_different_scale_show_in_tails_and_invariants(heavy):
 def test_an_entry_that_is_elsewhere_leaves_no_symmetry():
     stack = gaussian()
     stack[:, 0, 1] += 5
-    assert inspect(stack, 0, "L1").accepted == "none"
+    assert inspect(stack, Simultaneous(stack.shape[-1]), 0, "L1").accepted == "none"
 
 
 def test_counts_and_the_largest_are_read_off(plain):
     q = np.ones(348)
-    q[np.flatnonzero(IN_PAPER)[:3]] = q[np.flatnonzero(~IN_PAPER)[:2]] = 0.01
+    q[np.flatnonzero(plain.predicted)[:3]] = q[np.flatnonzero(~plain.predicted)[:2]] = 0.01
     made_up = plain._replace(q=q, deviation=np.where(np.arange(348) == 7, 2.0, np.nan))
     assert significant(made_up) == (3, 5)
     assert largest(made_up) == (2.0, GRAPHS[7])
 
 
-def test_false_discoveries_are_controlled_over_all_that_is_inspected():
+def test_false_discoveries_are_controlled_within_each_epoch_and_layer():
     stacks = [np.stack([gaussian(), two_scales()], axis=1)] * 2
     inspections = inspect_recording(recording(gaussian(), epochs=2, layers=2), stacks).inspections
     assert [(one.epoch, one.layer) for one in inspections] == [(0, "L1"), (0, "L2"), (1, "L1"), (1, "L2")]
-    np.testing.assert_array_equal(
-        [one.q for one in inspections], benjamini_hochberg(np.array([one.p for one in inspections]))
-    )
+    for one in inspections:
+        np.testing.assert_array_equal(one.q, benjamini_hochberg(one.p))
 
 
 def test_members_that_diverged_are_left_out():
@@ -128,7 +129,7 @@ def test_members_that_diverged_are_left_out():
     stack[:2, 0, 0] = np.nan
     (one,) = findings_of(stack).inspections
     assert one.members == MEMBERS - 2
-    np.testing.assert_array_equal(one.mean, inspect(stack[2:], 0, "L1").mean)
+    np.testing.assert_array_equal(one.mean, inspect(stack[2:], Simultaneous(stack[2:].shape[-1]), 0, "L1").mean)
 
 
 @pytest.mark.parametrize(
@@ -139,29 +140,28 @@ def test_what_cannot_be_inspected_is_said(stack, reason):
     assert not findings.inspections
     assert reason in findings.remarks[0]
     with pytest.raises(ValueError, match=reason):
-        inspect(stack, 0, "M")
+        inspect(stack, Simultaneous(stack.shape[-1]), 0, "M")
 
 
 def test_matrices_that_were_not_kept_are_said():
-    html = section(inspect_recording(recording(gaussian()), None))
-    assert "not kept: run again with --save-weights" in html
+    assert "not kept: run again with --save-weights" in str(section(inspect_recording(recording(gaussian()), None)))
 
 
 def test_large_ensembles_are_not_permuted_and_it_is_said(monkeypatch):
     monkeypatch.setattr("analysis.inspection.MOST_ENTRIES", MEMBERS * DIM**2 - 1)
-    one = inspect(gaussian(), 0, "L1")
+    one = inspect(gaussian(), Simultaneous(gaussian().shape[-1]), 0, "L1")
     assert one.accepted == "not tested"
-    assert one.status.startswith(f"symmetries not tested on {MEMBERS * DIM**2} entries")
+    assert one.status.startswith(f"permutations not tested on {MEMBERS * DIM**2} entries")
     assert np.isfinite(one.shape.kurtosis.p).all()
-    assert "L1 at epoch 0: symmetries not tested" in section(Findings((one,), ()))
+    assert "L1 at epoch 0: permutations not tested" in str(section(Findings((one,), ())))
     assert MOST_ENTRIES >= 1000 * 32**2
 
 
 def test_equal_matrices_are_inspected_without_a_number_that_is_not_known():
-    one = inspect(np.ones((5, DIM, DIM)), 0, "L1")
+    one = inspect(np.ones((5, DIM, DIM)), Simultaneous(np.ones((5, DIM, DIM)).shape[-1]), 0, "L1")
     assert one.accepted == "not tested"
     assert "singular" in one.status
-    assert "tails were not tested" in section(Findings((one,), ()))
+    assert "tails were not tested" in str(section(Findings((one,), ())))
 
 
 def test_tables_have_a_row_for_each_inspection_and_invariant(plain, heavy):
@@ -171,26 +171,30 @@ def test_tables_have_a_row_for_each_inspection_and_invariant(plain, heavy):
         assert {len(row) for row in table.rows} == {len(table.header)}
     header, row = tables["inspection"].header, tables["inspection"].rows[1]
     assert row[header.index("kurtosis_V_H_se")] == heavy.shape.kurtosis.se[1]
-    assert row[header.index("simultaneous_p")] == heavy.symmetries[Symmetry.SIMULTANEOUS].p
+    assert row[header.index("simultaneous_p")] == heavy.permutations[Permutations.SIMULTANEOUS].p
 
 
 def test_the_section_says_in_words_what_the_last_epoch_shows(plain, heavy):
-    html = section(Findings((plain, heavy), ()))
-    assert "L1 at epoch 5: the data agree even with rows and columns permuted independently" in html
+    html = str(section(Findings((plain, heavy), ())))
+    assert (
+        "L1 at epoch 5: by a test of the whole law of the entries, the data agree even with rows and columns permuted independently"
+        in html
+    )
     assert "tails are heavier" in html
-    columns = heavy._replace(accepted=Symmetry.COLUMNS)
-    assert "only with permutations of columns, less than the model" in section(Findings((columns,), ()))
+    columns = heavy._replace(accepted=Permutations.COLUMNS)
+    assert "only with permutations of columns, less than the model" in str(section(Findings((columns,), ())))
 
 
 def test_a_formula_is_readable(plain):
     graph = Graph.parse("0-0,0-1,1-0")
     chosen = plain._replace(deviation=np.where([g == graph for g in GRAPHS], 9.0, 0.0))
-    assert "9 standard deviations (Σ M_ii M_ij M_ji)" in section(Findings((chosen,), ()))
+    assert "9 standard deviations (Σ M_ii M_ij M_ji)" in str(section(Findings((chosen,), ())))
 
 
 def test_files_are_written(tmp_path, plain, heavy):
     with RunFolder.open(tmp_path / "run", {}) as folder:
-        html = write_inspection(folder, Findings((plain, heavy), ()))
+        part = inspection_part(Findings((plain, heavy), ()))
+        write_part(folder, part)
     for name in (
         "tables/inspection.csv",
         "tables/all_invariants.csv",
@@ -198,7 +202,6 @@ def test_files_are_written(tmp_path, plain, heavy):
         "figures/quantiles.pdf",
     ):
         assert (tmp_path / "run" / name).stat().st_size > 0
-        assert name in html
 
 
 def test_the_figure_draws_distances_of_both_ends_and_four_blocks(plain, heavy):
@@ -211,3 +214,20 @@ def test_the_figure_draws_distances_of_both_ends_and_four_blocks(plain, heavy):
     )
     with pytest.raises(ValueError, match="no inspection to draw"):
         draw_quantiles(())
+
+
+def test_other_symmetries_are_inspected_with_the_permutations_that_act_on_them():
+    rng = np.random.default_rng(4)
+    rectangular = inspect(rng.normal(size=(50, 4, 6)), Separate(4, 6), 0, "M")
+    assert list(rectangular.permutations) == [Permutations.INDEPENDENT, Permutations.COLUMNS, Permutations.ROWS]
+    assert rectangular.accepted == Permutations.INDEPENDENT
+    assert len(rectangular.graphs) == 43
+    half = rng.normal(size=(50, 5, 5))
+    symmetric = inspect(half + np.swapaxes(half, 1, 2), Symmetric(5), 0, "M")
+    assert list(symmetric.permutations) == [Permutations.SIMULTANEOUS]
+    assert symmetric.accepted == Permutations.SIMULTANEOUS
+    assert symmetric.shape.kurtosis.value.shape == (3,)
+    for one in (rectangular, symmetric):
+        assert len(TABLES["all_invariants"]([one]).rows) == len(one.graphs)
+        assert draw_quantiles([one]).axes
+        assert section(Findings((one,), ())).content

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from analysis import PIGMM, expectation, fit, iid_model, rectangular, wasserstein
-from analysis.rectangular import RectangularModel
+from analysis import PIGMM, Separate, Symmetric, expectation, fit, iid_model, model_of, study, wasserstein
+from experiments.__main__ import main
 from experiments.errors import UserError
 from experiments.report.matrices import analyze_file, read_stack
 from invariants import BIPARTITE, NAMES, PAPER, bipartite_key, evaluate
@@ -23,8 +23,8 @@ def stack_file(tmp_path):
     return tmp_path / "stack.npy"
 
 
-def entry_of(path, tmp_path) -> dict:
-    analyze_file(path, None, tmp_path / "fit.json", None)
+def entry_of(path, tmp_path, symmetry: str = "auto") -> dict:
+    analyze_file(path, None, tmp_path / "fit.json", None, symmetry)
     return json.loads((tmp_path / "fit.json").read_text())
 
 
@@ -60,31 +60,86 @@ def test_rectangular_matrices_get_the_five_parameter_analysis(shape, tmp_path):
     np.save(tmp_path / "stack.npy", stack)
     entry, finite = entry_of(tmp_path / "stack.npy", tmp_path), np.delete(stack, 5, axis=0)
     assert "dim" not in entry
-    assert (entry["schema"], entry["shape"], entry["members"], entry["excluded"]) == (1, list(shape), 40, 1)
+    assert (entry["schema"], entry["symmetry"]["shapes"], entry["members"], entry["excluded"]) == (
+        1,
+        [list(shape)],
+        40,
+        1,
+    )
     values = np.asarray(evaluate(BIPARTITE, finite))
-    model = rectangular.fit(finite).model
+    model = fit(finite).model
     for k, graph in enumerate(BIPARTITE):
         invariant = entry["invariants"][bipartite_key(graph)]
         assert invariant["mean"] == pytest.approx(values[:, k].mean(), rel=1e-9, abs=1e-9)
     for name, value in zip(("mean", "v0", "vC", "vR", "vE"), model.parameters, strict=True):
         assert entry["parameters"][name]["value"] == pytest.approx(value, rel=1e-12, abs=1e-15)
-    for graph, value in zip(BIPARTITE[5:], rectangular.expectation(model, BIPARTITE[5:]), strict=True):
+    for graph, value in zip(BIPARTITE[5:], expectation(model, BIPARTITE[5:]), strict=True):
         assert entry["theory"][bipartite_key(graph)]["value"] == pytest.approx(value, rel=1e-9)
-    iid = RectangularModel(shape, finite.mean(), *[finite.var()] * 4)
-    assert entry["wasserstein"]["to_iid"]["w2"] == pytest.approx(rectangular.wasserstein(model, iid), rel=1e-9)
+    iid = model_of(Separate(*shape), [finite.mean(), *[finite.var()] * 4])
+    assert entry["wasserstein"]["to_iid"]["w2"] == pytest.approx(wasserstein(model, iid), rel=1e-9)
 
 
 def test_a_folder_of_rectangular_matrices_is_written_on_request(tmp_path):
     np.save(tmp_path / "stack.npy", STACK[:, :4])
-    told = analyze_file(tmp_path / "stack.npy", None, None, tmp_path / "out")
-    assert told.startswith("members     30 of 4 x 6, 0 excluded")
-    assert "Every weight matrix" in (tmp_path / "out" / "report.html").read_text()
-    assert {"rectangular.json", "tables", "figures"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    summary = analyze_file(tmp_path / "stack.npy", None, None, tmp_path / "out")
+    assert summary.startswith("members     30 of 4 x 6, 0 excluded")
+    assert "separate permutations of rows and of columns" in (tmp_path / "out" / "report.html").read_text()
+    assert {"fit.json", "results.nc", "tables", "figures"} <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_symmetric_matrices_are_recognised_and_it_is_said(diagonal, tmp_path):
+    stack = STACK + np.swapaxes(STACK, 1, 2)
+    if not diagonal:
+        stack *= 1 - np.eye(6)
+    np.save(tmp_path / "stack.npy", stack)
+    summary = analyze_file(tmp_path / "stack.npy", None, tmp_path / "fit.json", tmp_path / "out")
+    entry = json.loads((tmp_path / "fit.json").read_text())
+    assert f"symmetric, {9 if diagonal else 4} parameters, every matrix is its own transpose" in summary
+    expected = study(stack, Symmetric(6, diagonal))
+    assert [p["value"] for p in entry["parameters"].values()] == expected.parameters.tolist()
+    assert entry["symmetry"]["name"] == "symmetric"
+    assert "symmetric matrices" in (tmp_path / "out" / "report.html").read_text()
+    assert "singular" in entry_of(tmp_path / "stack.npy", tmp_path, "simultaneous")["status"]
+
+
+def test_square_matrices_can_be_analysed_under_separate_permutations(stack_file, tmp_path):
+    entry = entry_of(stack_file, tmp_path, "separate")
+    fitted = [p["value"] for p in entry["parameters"].values()]
+    np.testing.assert_allclose(fitted, fit(STACK, Separate(6, 6)).model.parameters, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("stack", "symmetry", "message"),
+    [
+        (STACK, "symmetric", "not symmetric"),
+        (STACK[:, :4], "simultaneous", "4 x 6 are not square: only the symmetry separate fits them"),
+        (STACK[:, :4], "symmetric", "not square"),
+    ],
+)
+def test_a_symmetry_that_does_not_fit_is_refused_in_one_line(stack, symmetry, message, tmp_path, capsys):
+    np.save(tmp_path / "stack.npy", stack)
+    assert main(["analyze", str(tmp_path / "stack.npy"), "--symmetry", symmetry]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_analysed_ensembles_are_compared(tmp_path, capsys):
+    for name, stack in (("one", STACK), ("two", 1.5 * STACK), ("wide", STACK[:, :4])):
+        np.save(tmp_path / "stack.npy", stack)
+        assert main(["analyze", str(tmp_path / "stack.npy"), "--out", str(tmp_path / name)]) == 0
+    assert main(["compare", str(tmp_path / "one"), str(tmp_path / "two"), "--out", str(tmp_path / "both")]) == 0
+    (between,) = json.loads((tmp_path / "both" / "comparison.json").read_text())["between"]
+    expected = wasserstein(fit(STACK), fit(1.5 * STACK))
+    assert between["wasserstein"]["between"]["w2"] == pytest.approx(expected, rel=1e-9)
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path / "one"), str(tmp_path / "wide"), "--out", str(tmp_path / "no")]) == 2
+    assert "different symmetries (one: simultaneous, wide: separate)" in capsys.readouterr().err
 
 
 def test_a_folder_is_written_on_request(stack_file, tmp_path):
-    told = analyze_file(stack_file, None, None, tmp_path / "out")
-    assert told.endswith("report.html")
+    summary = analyze_file(stack_file, None, None, tmp_path / "out")
+    assert summary.endswith("report.html")
     assert (tmp_path / "out" / "tables" / "invariants.csv").exists()
 
 

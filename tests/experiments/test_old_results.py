@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.fitting import fit_moments
+from analysis import fit_moments
 from experiments.run.recording import kept_matrices
 from experiments.run.stages import recorded
 from experiments.store.netcdf import DamagedFile, decode, encode
@@ -27,11 +27,11 @@ def test_a_run_of_every_schema_is_read(tmp_path, schema):
     shutil.copytree(GOLDEN / f"run_schema{schema}", tmp_path / "run")
     with RunFolder.existing(tmp_path / "run") as run:
         config, _, recording = recorded(run)
-    assert config["train"]["members"] == 5
+    assert config.train.members == 5
     assert recording.layers == ("L1",)
     assert recording.finite.all()
     mean = recording.invariants[:, 1, 0].mean(axis=0)
-    f = fit_moments(recording.block_moments[:, 1, 0], recording.dims[0]).model.parameters
+    f = fit_moments(recording.block_moments[:, 1, 0], recording.symmetries[0]).model.parameters
     read = {"I1": mean[0], "I52": mean[51], "f1": f[0], "f13": f[12]}
     assert read == pytest.approx(STORED[schema], rel=1e-9)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, norm
 
-from analysis.false_discovery import benjamini_hochberg, benjamini_yekutieli
+from analysis.inference.multiplicity import benjamini_hochberg, benjamini_yekutieli
 
 
 @pytest.mark.parametrize(("ours", "method"), [(benjamini_hochberg, "bh"), (benjamini_yekutieli, "by")])

@@ -7,11 +7,14 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
-from analysis import PIGMM, block_moments, fit
-from analysis.family import MODELS, fit_family, maximum_likelihood, parameter_counts
-from analysis.nesting import contrasts, nested_pairs, nested_tests
+from analysis import PIGMM, Simultaneous, fit
+from analysis.inference.nesting import contrasts, nested_pairs, nested_tests
+from analysis.model.family import fit_family, maximum_likelihood, parameter_counts
 from tests.dense import dense
+from tests.square import block_moments
+from tests.square import pigmm as model
 
+MODELS = tuple(Simultaneous(4).family)
 COUNTS = dict(zip(MODELS, [1, 2, 4, 4, 5, 5, 11, 13], strict=True))
 
 
@@ -32,7 +35,7 @@ def pigmm(theta: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance from free numbers: Cholesky factors of the blocks."""
     trivial, standard = np.zeros((2, 2)), np.zeros((3, 3))
     trivial[np.tril_indices(2)], standard[np.tril_indices(3)] = theta[2:5], theta[5:11]
-    return dense(PIGMM(dim, theta[:2], trivial @ trivial.T, standard @ standard.T, theta[11] ** 2, theta[12] ** 2))
+    return dense(model(dim, theta[:2], trivial @ trivial.T, standard @ standard.T, theta[11] ** 2, theta[12] ** 2))
 
 
 def law(name: str, theta: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +84,7 @@ def test_closed_forms_are_the_numerical_maximum_of_the_dense_likelihood(name, di
         logdet = np.linalg.slogdet(covariance)[1]
         return (dim**2 * np.log(2 * np.pi) + logdet + np.trace(np.linalg.solve(covariance, second))) / 2
 
-    fitted = fit_family(block_moments(stack), dim)
+    fitted = fit_family(block_moments(stack), Simultaneous(dim))
     which = MODELS.index(name)
     free = 13 if name == "transposition" else COUNTS[name]
     found = minimize(minus_mean_loglik, np.linspace(1.0, 1.3, free), method="BFGS", options={"maxiter": 500})
@@ -97,16 +100,16 @@ def test_closed_forms_are_the_numerical_maximum_of_the_dense_likelihood(name, di
 @pytest.mark.parametrize("dim", [2, 3, 4, 9])
 def test_nested_models_are_ordered_in_likelihood_and_refitting_changes_nothing(dim):
     moments = block_moments(skewed(40, dim))
-    fitted = fit_family(moments, dim)
-    tests = nested_tests(moments, fitted, dim)
-    for k, (small, large) in enumerate(nested_pairs()):
+    fitted = fit_family(moments, Simultaneous(dim))
+    tests = nested_tests(moments, fitted, Simultaneous(dim))
+    for k, (small, large) in enumerate(nested_pairs(Simultaneous(dim))):
         i, j = MODELS.index(small), MODELS.index(large)
         assert fitted.loglik[i] <= fitted.loglik[j] + 1e-9
-        assert len(contrasts(small, large, dim)) == tests.dof[k] > 0
-        np.testing.assert_allclose(contrasts(small, large, dim) @ fitted.f[i], 0, atol=1e-10)
+        assert len(contrasts(small, large, Simultaneous(dim))) == tests.dof[k] > 0
+        np.testing.assert_allclose(contrasts(small, large, Simultaneous(dim)) @ fitted.f[i], 0, atol=1e-10)
         # The fit to data of the smaller model is that model, in every model that contains it.
         np.testing.assert_allclose(
-            PIGMM.from_parameters(maximum_likelihood(fitted.f[i], dim)[j], dim=dim).kl(
+            PIGMM.from_parameters(maximum_likelihood(fitted.f[i], Simultaneous(dim))[j], dim=dim).kl(
                 PIGMM.from_parameters(fitted.f[i], dim=dim)
             ),
             0,
@@ -117,9 +120,9 @@ def test_nested_models_are_ordered_in_likelihood_and_refitting_changes_nothing(d
 
 
 def test_numbers_of_parameters_and_the_order_of_inclusion():
-    assert dict(zip(MODELS, parameter_counts(10), strict=True)) == COUNTS
-    assert parameter_counts(3)[-1] == 12
-    pairs = nested_pairs()
+    assert dict(zip(MODELS, parameter_counts(Simultaneous(10)), strict=True)) == COUNTS
+    assert parameter_counts(Simultaneous(3))[-1] == 12
+    pairs = nested_pairs(Simultaneous(4))
     assert len(pairs) == 21
     assert ("bipartite", "transposition") not in pairs
     assert ("conjugation", "reciprocal") not in pairs
@@ -128,21 +131,21 @@ def test_numbers_of_parameters_and_the_order_of_inclusion():
 
 def test_criteria_and_held_out_likelihood_follow_their_definitions():
     stack = skewed(23, 5)
-    fitted = fit_family(block_moments(stack), 5, folds=4)
+    fitted = fit_family(block_moments(stack), Simultaneous(5), folds=4)
     k, log = fitted.parameters, fitted.loglik
     np.testing.assert_allclose(fitted.aic, 2 * k - 2 * log)
     np.testing.assert_allclose(fitted.bic, k * np.log(23) - 2 * log)
     total = np.zeros(len(MODELS))
     for fold in range(4):
         out = np.arange(23) % 4 == fold
-        f = fit_family(block_moments(stack[~out]), 5).f
+        f = fit_family(block_moments(stack[~out]), Simultaneous(5)).f
         total += [PIGMM.from_parameters(row, dim=5).log_prob(stack[out]).sum() for row in f]
     np.testing.assert_allclose(fitted.held_out, total, rtol=1e-11)
 
 
 def test_a_huge_common_mean_changes_only_the_mean():
     stack = np.random.default_rng(6).standard_normal((60, 8, 8))
-    near, far = (fit_family(block_moments(stack + shift), 8) for shift in (0.0, 1e3))
+    near, far = (fit_family(block_moments(stack + shift), Simultaneous(8)) for shift in (0.0, 1e3))
     with_mean = [MODELS.index(name) for name in ("iid", "diagonal", "bipartite", "reciprocal", "pigmm")]
     np.testing.assert_allclose(far.f[with_mean, 2:], near.f[with_mean, 2:], atol=1e-10)
     np.testing.assert_allclose(far.loglik[with_mean], near.loglik[with_mean], rtol=1e-9)
@@ -151,9 +154,9 @@ def test_a_huge_common_mean_changes_only_the_mean():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: fit_family(np.ones((5, 10)), 4, folds=1), "at least 2"),
-        (lambda: fit_family(np.full((5, 10), np.nan), 4), "finite members only"),
-        (lambda: contrasts("iid", "gue", 4), "not in the family"),
+        (lambda: fit_family(np.ones((5, 10)), Simultaneous(4), folds=1), "at least 2"),
+        (lambda: fit_family(np.full((5, 10), np.nan), Simultaneous(4)), "finite members only"),
+        (lambda: contrasts("iid", "gue", Simultaneous(4)), "not in the family"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(make, message):
@@ -175,7 +178,7 @@ def test_public_likelihoods(fixtures):
         "pigmm": "full",
     }
     for entry in data["ensembles"]:
-        fitted = fit_family(block_moments(np.array(entry["entries"]) / entry["denominator"]), entry["D"])
+        fitted = fit_family(block_moments(np.array(entry["entries"]) / entry["denominator"]), Simultaneous(entry["D"]))
         reference = [entry["loglik"][keys[name]] for name in MODELS]
         np.testing.assert_allclose(fitted.loglik, [each["value"] for each in reference], rtol=1e-11)
         np.testing.assert_allclose(fitted.f, [each["f"] for each in reference], atol=1e-13)

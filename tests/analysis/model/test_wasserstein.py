@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from analysis import PIGMM, iid_model, wasserstein, wasserstein_squared_parts
-from analysis.wasserstein import bures
+from analysis import PIGMM, Simultaneous, iid_model, wasserstein, wasserstein_squared_parts
+from analysis.model.wasserstein import bures
 from tests.dense import dense, random_model
+from tests.square import pigmm
 
 ZERO = np.zeros(2)
-REPEATED = PIGMM(10, ZERO, np.eye(2), np.eye(3) + np.ones((3, 3)), 1.0, 1.0)
-DIAGONAL = PIGMM(10, ZERO, np.eye(2), np.diag([1.0, 2.0, 3.0]), 1.0, 1.0)
+REPEATED = pigmm(10, ZERO, np.eye(2), np.eye(3) + np.ones((3, 3)), 1.0, 1.0)
+DIAGONAL = pigmm(10, ZERO, np.eye(2), np.diag([1.0, 2.0, 3.0]), 1.0, 1.0)
 
 
 @pytest.mark.parametrize("dim", [4, 5])
@@ -57,14 +58,21 @@ def test_it_is_a_metric():
 
 def test_small_distances_do_not_drown_in_the_variances():
     p = random_model(10, seed=1)
-    q = PIGMM(10, p.mean, p.trivial, p.standard * (1 + 1e-9) ** 2, p.v2, p.v3)
-    assert wasserstein(p, q) == pytest.approx(1e-9 * np.sqrt(9 * np.trace(p.standard)), rel=1e-5)
+    q = pigmm(
+        10,
+        p.mean,
+        p.covariances[0],
+        p.covariances[1] * (1 + 1e-9) ** 2,
+        p.covariances[2].item(),
+        p.covariances[3].item(),
+    )
+    assert wasserstein(p, q) == pytest.approx(1e-9 * np.sqrt(9 * np.trace(p.covariances[1])), rel=1e-5)
 
 
 def test_singular_and_slightly_negative_blocks():
     f = REPEATED.parameters
     f[11], f[12] = -1e-18, 0.0
-    assert sum(wasserstein_squared_parts(f, REPEATED.parameters, 10)) == pytest.approx(35 + 36)
+    assert sum(wasserstein_squared_parts(f, REPEATED.parameters, Simultaneous(10))) == pytest.approx(35 + 36)
     rank_one = np.diag([0.0, 4.0])
     assert bures(rank_one, np.zeros((2, 2))) == pytest.approx(4.0)
 
@@ -72,14 +80,14 @@ def test_singular_and_slightly_negative_blocks():
 def test_parts_are_vectorised_and_belong_to_their_blocks():
     f = np.stack([random_model(7, seed).parameters for seed in range(6)]).reshape(2, 3, 13)
     g = f[0, 0]
-    parts = wasserstein_squared_parts(f, g, 7)
-    assert all(part.shape == (2, 3) for part in parts)
+    parts = wasserstein_squared_parts(f, g, Simultaneous(7))
+    assert parts.shape == (2, 3, 5)
     p, q = (PIGMM.from_parameters(x, dim=7) for x in (f[1, 2], g))
-    assert sum(part[1, 2] for part in parts) == pytest.approx(wasserstein(p, q) ** 2)
+    assert sum(parts[1, 2]) == pytest.approx(wasserstein(p, q) ** 2)
     only_v3 = g.copy()
     only_v3[12] = 9.0
-    split = wasserstein_squared_parts(only_v3, g, 7)
-    assert split.v3 == pytest.approx(15 * (3 - np.sqrt(g[12])) ** 2)
+    split = wasserstein_squared_parts(only_v3, g, Simultaneous(7))
+    assert split[4] == pytest.approx(15 * (3 - np.sqrt(g[12])) ** 2)
     assert sum(split[:4]) == pytest.approx(0.0, abs=1e-25)
 
 
@@ -97,11 +105,11 @@ def test_samples_are_no_farther_than_the_transport_between_them():
 
 
 def test_models_of_different_size_are_refused_in_one_line():
-    with pytest.raises(ValueError, match="4 x 4 and 5 x 5 matrices: compare models of one size"):
+    with pytest.raises(ValueError, match="compare models of one symmetry and size"):
         wasserstein(iid_model(0.0, 1.0, 4), iid_model(0.0, 1.0, 5))
 
 
 def test_public_pairs(fixtures):
     for pair in json.loads((fixtures / "public_models.json").read_text())["pairs"]:
-        parts = wasserstein_squared_parts(np.array(pair["f_a"]), np.array(pair["f_b"]), pair["D"])
+        parts = wasserstein_squared_parts(np.array(pair["f_a"]), np.array(pair["f_b"]), Simultaneous(pair["D"]))
         assert abs(sum(parts) - pair["w2_squared"]) <= pair["atol"], (pair["a"], pair["b"])

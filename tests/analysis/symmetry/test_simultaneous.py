@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis.representation import block_moments, compose, dimensions, project
+from analysis import Simultaneous
 from tests.dense import block_bases, standard_copies
+from tests.square import block_moments
 
 
 def matrices(dim: int, members: int = 3) -> np.ndarray:
@@ -15,15 +16,15 @@ def matrices(dim: int, members: int = 3) -> np.ndarray:
 
 @pytest.mark.parametrize("dim", [2, 3, 4, 7, 40])
 def test_dimensions_fill_the_space_of_matrices(dim):
-    trivial, standard, v2, v3 = dimensions(dim)
-    copies = 3 if dim > 2 else 2
-    assert 2 * trivial + copies * standard + v2 + v3 == dim**2
+    assert Simultaneous(dim).size == dim**2
+    assert [block.copies for block in Simultaneous(dim).blocks] == [2, min(dim, 3), 1, 1]
 
 
 @pytest.mark.parametrize("dim", [2, 3, 4, 7])
 def test_compose_inverts_project(dim):
     stack = matrices(dim)
-    np.testing.assert_allclose(compose(project(stack)), stack, atol=1e-14)
+    symmetry = Simultaneous(dim)
+    np.testing.assert_allclose(symmetry.compose(symmetry.project(stack)), stack, atol=1e-14)
 
 
 @pytest.mark.parametrize("dim", [4, 5])
@@ -31,13 +32,13 @@ def test_coordinates_are_inner_products_with_the_bases(dim):
     stack = matrices(dim)
     trivial, standard, v2, v3 = block_bases(dim)
     flat = stack.reshape(len(stack), -1)
-    blocks = project(stack)
-    np.testing.assert_allclose(blocks.x, flat @ trivial.T, atol=1e-13)
+    x, h, symmetric, antisymmetric = Simultaneous(dim).project(stack)
+    np.testing.assert_allclose(x, flat @ trivial.T, atol=1e-13)
     along = np.einsum("akm,nm->nak", standard, flat)
     columns = standard_copies(dim)[0].sum(axis=-2) / np.sqrt(dim)
-    np.testing.assert_allclose(blocks.h, along @ columns, atol=1e-13)
-    np.testing.assert_allclose(blocks.symmetric.reshape(flat.shape), flat @ v2.T @ v2, atol=1e-13)
-    np.testing.assert_allclose(blocks.antisymmetric.reshape(flat.shape), flat @ v3.T @ v3, atol=1e-13)
+    np.testing.assert_allclose(h, along @ columns, atol=1e-13)
+    np.testing.assert_allclose(symmetric.reshape(flat.shape), flat @ v2.T @ v2, atol=1e-13)
+    np.testing.assert_allclose(antisymmetric.reshape(flat.shape), flat @ v3.T @ v3, atol=1e-13)
 
 
 def test_moments_are_the_squared_coordinates_a_dimension():
@@ -79,7 +80,8 @@ def test_permutations_of_rows_and_columns_together_change_nothing():
 
 def test_device_arrays_and_tracers_give_the_numbers_of_numpy():
     stack = matrices(10).astype(np.float32)
-    compiled = jax.jit(block_moments)(jnp.asarray(stack))
+    moments = Simultaneous(10).block_moments
+    compiled = jax.jit(moments)(jnp.asarray(stack))
     assert compiled.dtype == jnp.float32
     np.testing.assert_allclose(compiled, block_moments(stack.astype(np.float64)), rtol=2e-5, atol=2e-6)
-    np.testing.assert_allclose(jax.vmap(block_moments)(jnp.asarray(stack)), compiled, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(moments)(jnp.asarray(stack)), compiled, rtol=1e-6, atol=1e-6)

@@ -2,11 +2,12 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analysis.tables import TABLES, Table
+from analysis.show.tables import TABLES, Table
 from tests.synthetic import synthetic, with_diverged_members
 
 
@@ -51,11 +52,13 @@ def test_wasserstein_at_every_epoch_and_layer_also_without_errors():
 
 def test_training_averages_over_finite_members():
     t = with_diverged_members(synthetic(epochs=4, layers=1, members=20), 3)
-    t = t._replace(train_loss=np.where(np.arange(4) == 0, np.nan, t.train_loss))
+    assert t.training is not None
+    record = t.training._replace(train_loss=np.where(np.arange(4) == 0, np.nan, t.training.train_loss))
+    t = replace(t, training=record)
     rows = parse(TABLES["training"](t))
     assert column(rows, "members").tolist() == [20, 20, 17, 17]
-    np.testing.assert_allclose(column(rows, "test_accuracy_mean")[3], t.test_accuracy[3:, 3].mean())
-    np.testing.assert_allclose(column(rows, "test_loss_sd")[3], t.test_loss[3:, 3].std())
+    np.testing.assert_allclose(column(rows, "test_accuracy_mean")[3], record.test_accuracy[3:, 3].mean())
+    np.testing.assert_allclose(column(rows, "test_loss_sd")[3], record.test_loss[3:, 3].std())
     assert rows[0]["train_loss_mean"] == ""
 
 

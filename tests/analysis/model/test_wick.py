@@ -1,24 +1,25 @@
 """Exact expectations against the dense Gaussian, closed forms and exact reference numbers."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
-from analysis import PIGMM, expectation, expectations, fit, iid_model
-from analysis.block_tensors import covariance_tensors, mean_tensors, norms, radicals
-from analysis.partitions import set_partitions
-from analysis.wick import expectation_table
+from analysis import PIGMM, Simultaneous, expectation, expectations, fit, iid_model
+from analysis.model.wick import expectation_table
+from analysis.symmetry.partitions import set_partitions
 from invariants import PAPER, Graph, enumerate_graphs, evaluate
 from tests.dense import dense_expectation, random_model
+from tests.square import pigmm
 
 SMALL = [graph for degree in (1, 2, 3) for graph in enumerate_graphs(degree) if graph.nodes <= 3]
 
 
 def scale_of(model: PIGMM, graphs) -> np.ndarray:
     """Size of the terms that add up to each expectation: that of a model with all its numbers positive."""
-    table = expectation_table(tuple(graphs), model.dim)
+    table = expectation_table(tuple(graphs), Simultaneous(model.dim))
     factors = np.abs(np.append(model.parameters, 1.0))
     return np.prod(factors[table.monomials], axis=1) @ np.abs(table.coefficients)
 
@@ -31,14 +32,15 @@ def test_set_partitions_are_counted_by_bell_numbers():
 def test_block_tensors_measure_the_parameters_they_carry(dim):
     """E <T_b, M M> / <T_b, T_b> = f_b: the tensors are orthogonal, and one table serves expectations and fits."""
     model = random_model(dim, seed=dim)
-    second = expectation(PIGMM(dim, np.zeros(2), model.trivial, model.standard, model.v2, model.v3), PAPER[:13])
-    factors = radicals(dim)[2:]
+    second = expectation(replace(model, mean=np.zeros(2)), PAPER[:13])
+    symmetry = Simultaneous(dim)
+    tensors, norms = symmetry.tensors, symmetry.weights[2:]
     measured = [
         factor * sum(float(c) * second[PAPER.index(g)] for g, c in tensor.items()) / norm
-        for tensor, norm, factor in zip(covariance_tensors(dim), norms(dim), factors, strict=True)
+        for tensor, norm, factor in zip(tensors.covariances, norms, tensors.radicals, strict=True)
     ]
     np.testing.assert_allclose(measured, model.parameters[2:], rtol=1e-12)
-    assert mean_tensors(dim)[0] == {Graph(((0, 1),)): pytest.approx(1 / dim)}
+    assert tensors.means[0] == {Graph(((0, 1),)): pytest.approx(1 / dim)}
 
 
 @pytest.mark.parametrize("graph", SMALL, ids=str)
@@ -56,7 +58,7 @@ def test_higher_degrees_against_the_dense_gaussian(key):
 @pytest.mark.parametrize("dim", [2, 3])
 def test_small_matrices_against_the_dense_gaussian(dim):
     full = random_model(dim, seed=3)
-    model = full if dim == 3 else PIGMM(2, full.mean, full.trivial, np.diag([1.0, 2.0, 0.0]), 0.0, 0.0)
+    model = full if dim == 3 else pigmm(2, full.mean, full.covariances[0], np.diag([1.0, 2.0, 0.0]), 0.0, 0.0)
     if dim == 2:
         stack = model.sample(jax.random.key(0), 200_000)
         values = evaluate(PAPER[:13], stack)
@@ -83,7 +85,7 @@ def test_a_fit_reproduces_the_thirteen_means_it_was_made_from():
 
 
 def test_disjoint_union_of_zero_variance_graphs_factorises():
-    model = PIGMM(5, np.array([0.3, -1.2]), np.zeros((2, 2)), np.zeros((3, 3)), 0.0, 0.0)
+    model = pigmm(5, np.array([0.3, -1.2]), np.zeros((2, 2)), np.zeros((3, 3)), 0.0, 0.0)
     one = expectation(model, PAPER[:28])
     two = expectation(model, [graph | PAPER[4] for graph in PAPER[:28]])
     np.testing.assert_allclose(two, one * one[4], rtol=1e-12)
@@ -91,7 +93,7 @@ def test_disjoint_union_of_zero_variance_graphs_factorises():
 
 def test_bootstrap_sized_batches_equal_single_models():
     f = np.stack([random_model(10, seed).parameters for seed in range(3)])
-    batch = expectations(np.broadcast_to(f, (10_000, 3, 13)), PAPER, 10)
+    batch = expectations(np.broadcast_to(f, (10_000, 3, 13)), PAPER, Simultaneous(10))
     for k in range(3):
         np.testing.assert_allclose(batch[-1, k], expectation(PIGMM.from_parameters(f[k], dim=10), PAPER), rtol=1e-12)
 

@@ -1,18 +1,20 @@
 """Two runs compared at what they have in common, with the members that enter the statistics."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from analysis import block_moments
-from analysis.contrast import Ensemble, contrast
-from analysis.drawing import Figure
-from analysis.pipeline import Recording
-from analysis.run_plots import FIGURES, available, draw
-from analysis.run_tables import TABLES, differing, relative_distances
-from analysis.runs import SideBySide, contrast_runs, to_json_entry
-from analysis.tables import largest_deviation
+from analysis import Simultaneous
+from analysis.comparison import SideBySide, contrast_recordings
+from analysis.contrast import Ensemble, contrast_ensembles
+from analysis.recording import Recording, Training
+from analysis.show.comparison_figures import FIGURES, available, draw
+from analysis.show.comparison_tables import TABLES, differing, relative_distances
+from analysis.show.drawing import Figure
+from analysis.show.entries import between_entry
+from analysis.statistics import largest_deviation
 from invariants import NAMES, PAPER, evaluate
 from tests.synthetic import synthetic
 
@@ -26,13 +28,11 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
         members=np.arange(members),
         epochs=np.arange(epochs),
         layers=tuple(name for name, _ in layers),
-        dims=tuple(dim for _, dim in layers),
+        symmetries=tuple(Simultaneous(dim) for _, dim in layers),
         invariants=np.asarray(evaluate(PAPER, stacks)),
-        block_moments=np.asarray(block_moments(stacks)),
+        block_moments=np.asarray(Simultaneous(dim).block_moments(stacks)),
         finite=np.ones((members, epochs), dtype=bool),
-        train_loss=rng.random((members, epochs)),
-        test_loss=rng.random((members, epochs)),
-        test_accuracy=rng.random((members, epochs)),
+        training=Training(*rng.random((3, members, epochs)), np.ones((members, epochs), dtype=bool)),
     )
 
 
@@ -45,27 +45,27 @@ def legend(figure: Figure) -> list[str]:
 def test_only_common_epochs_and_layers_are_compared():
     first = recording(1, epochs=4, layers=(("L1", 4), ("L2", 4)))
     second = recording(2, layers=(("L2", 4), ("L3", 4)), members=15)
-    found = contrast_runs(first, second)
+    found = contrast_recordings(first, second)
     assert found is not None
     assert found.epochs.tolist() == [0, 1, 2]
     assert found.layers == ("L2",)
     assert found.members.tolist() == [[[20, 15]]] * 3
     one, other = (Ensemble(r.invariants[:, 1, i], r.block_moments[:, 1, i]) for r, i in ((first, 1), (second, 0)))
-    alone = contrast(one, other, 4)
+    alone = contrast_ensembles(one, other, Simultaneous(4))
     assert found.w2[1, 0] == pytest.approx(alone.w2, rel=1e-10)
     np.testing.assert_allclose(found.invariants.value[1, 0], alone.invariants.value, rtol=1e-10)
 
 
 @pytest.mark.parametrize("layers", [(("L1", 5),), (("L2", 4),)])
 def test_runs_without_a_layer_in_common_have_no_distance(layers):
-    assert contrast_runs(recording(1), recording(2, layers=layers)) is None
+    assert contrast_recordings(recording(1), recording(2, layers=layers)) is None
 
 
 def test_a_pair_of_which_one_has_diverged_is_left_out():
     first, second = recording(1), recording(2)
     first.finite[3, 1:] = False
     second.finite[5, 2:] = False
-    paired, apart = contrast_runs(first, second, paired=True), contrast_runs(first, second)
+    paired, apart = contrast_recordings(first, second, paired=True), contrast_recordings(first, second)
     assert paired is not None
     assert apart is not None
     assert paired.members[:, 0].tolist() == [[20, 20], [19, 19], [18, 18]]
@@ -74,13 +74,13 @@ def test_a_pair_of_which_one_has_diverged_is_left_out():
 
 def test_members_are_paired_by_their_numbers():
     first, second = recording(1), recording(1)._replace(members=np.arange(20) + 15)
-    found, apart = contrast_runs(first, second, paired=True), contrast_runs(first, second)
+    found, apart = contrast_recordings(first, second, paired=True), contrast_recordings(first, second)
     assert found is not None
     assert apart is not None
     assert found.members[0, 0].tolist() == [5, 5]
     expected = first.invariants[15:, 0, 0].mean(axis=0) - second.invariants[:5, 0, 0].mean(axis=0)
     np.testing.assert_allclose(found.invariants.value[0, 0], -expected, rtol=1e-10)
-    strangers = contrast_runs(first, second._replace(members=np.arange(20) + 20), paired=True)
+    strangers = contrast_recordings(first, second._replace(members=np.arange(20) + 20), paired=True)
     assert strangers is not None
     assert not strangers.paired
     assert strangers.w2[0, 0] == apart.w2[0, 0]
@@ -90,21 +90,23 @@ def test_an_epoch_at_which_nobody_is_left_is_unknown_and_says_so():
     first, second = recording(1), recording(2)
     first.finite[:10, 2] = False
     second.finite[10:, 2] = False
-    found = contrast_runs(first, second, paired=True)
+    found = contrast_recordings(first, second, paired=True)
     assert found is not None
     assert np.isnan(found.w2[2, 0])
     assert np.isnan(found.accuracy.value[2])
     assert np.isfinite(found.w2[:2]).all()
     assert np.isfinite(found.q[:2]).all()
-    entry = json.loads(json.dumps(to_json_entry(found, 2, 0), allow_nan=False))
+    entry = json.loads(json.dumps(between_entry(found, 2, 0), allow_nan=False))
     assert entry["wasserstein"]["between"]["w2"] is None
     assert entry["members"] == [0, 0]
 
 
 def test_accuracies_are_compared_in_pairs_where_members_are():
     first, second = recording(1), recording(2)
-    second.test_accuracy[:] = first.test_accuracy + 0.1
-    found = contrast_runs(first, second, paired=True)
+    assert first.training is not None
+    assert second.training is not None
+    second.training.test_accuracy[:] = first.training.test_accuracy + 0.1
+    found = contrast_recordings(first, second, paired=True)
     assert found is not None
     np.testing.assert_allclose(found.accuracy.value, 0.1)
     assert np.all(found.accuracy.se < 1e-12)
@@ -114,11 +116,13 @@ def test_accuracies_are_compared_in_pairs_where_members_are():
 def several() -> SideBySide:
     first, second = recording(1), recording(2)
     second.invariants[..., 21] += 100.0
-    pair = contrast_runs(first, second, paired=True)
+    pair = contrast_recordings(first, second, paired=True)
     assert pair is not None
     small, deep = synthetic(epochs=5, layers=1), synthetic(epochs=3)
     small.mean[0, :, 2], deep.mean[0, :, 2] = 10.0, 10.0  # a mean square, which is positive
-    return SideBySide({"one": small, "two": deep, "wide": small._replace(dims=np.array([40]))}, {("one", "two"): pair})
+    return SideBySide(
+        {"one": small, "two": deep, "wide": replace(small, symmetries=(Simultaneous(40),))}, {("one", "two"): pair}
+    )
 
 
 def test_every_figure_is_drawn_with_a_curve_for_each_run(several):
@@ -144,7 +148,7 @@ def test_every_size_is_a_tick_of_its_own_panel(several):
 
 def test_an_infinite_deviation_leaves_the_others_visible(several):
     t = several.runs["one"]
-    infinite = t._replace(deviation=np.full_like(t.deviation, np.inf))
+    infinite = replace(t, deviation=np.full_like(t.deviation, np.inf))
     axes = draw(several._replace(runs={"alone": infinite, "two": several.runs["two"]}), "deviations").axes
     assert axes[0].images[0].get_clim()[1] == pytest.approx(several.runs["two"].deviation[-1].max())
 

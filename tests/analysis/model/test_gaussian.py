@@ -6,14 +6,15 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import PIGMM, fit, iid_model
-from analysis.likelihood import cross_entropy, entropy, kullback_leibler
-from analysis.parameters import pack_symmetric, unpack_symmetric
-from analysis.pigmm import symmetric_root
+from analysis import PIGMM, Simultaneous, fit, iid_model
+from analysis.model.covariance import symmetric_root
+from analysis.model.likelihood import cross_entropy, entropy, kullback_leibler
+from analysis.symmetry.blocks import pack_symmetric, unpack_symmetric
 from tests.dense import dense, log_density, random_model
+from tests.square import pigmm
 
-SINGULAR = PIGMM(5, np.zeros(2), np.diag([1.0, 0.0]), np.eye(3), 1.0, 1.0)
-INDEFINITE = PIGMM(5, np.zeros(2), np.eye(2), np.diag([1.0, 1.0, -0.5]), 1.0, 1.0)
+SINGULAR = pigmm(5, np.zeros(2), np.diag([1.0, 0.0]), np.eye(3), 1.0, 1.0)
+INDEFINITE = pigmm(5, np.zeros(2), np.eye(2), np.diag([1.0, 1.0, -0.5]), 1.0, 1.0)
 REGULAR = iid_model(0.2, 0.7, 5)
 
 
@@ -35,9 +36,9 @@ def test_density_entropy_and_divergence_of_the_dense_gaussian(dim):
 def test_divergence_is_cross_entropy_less_entropy_for_batches():
     f = np.stack([random_model(6, seed).parameters for seed in range(4)])
     g = random_model(6, seed=9).parameters
-    difference = cross_entropy(f, g, 6) - entropy(f, 6)
-    np.testing.assert_allclose(kullback_leibler(f, g, 6), difference, rtol=1e-10)
-    assert kullback_leibler(g, g, 6) == pytest.approx(0.0, abs=1e-12)
+    difference = cross_entropy(f, g, Simultaneous(6)) - entropy(f, Simultaneous(6))
+    np.testing.assert_allclose(kullback_leibler(f, g, Simultaneous(6)), difference, rtol=1e-10)
+    assert kullback_leibler(g, g, Simultaneous(6)) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_the_fit_maximises_the_likelihood_and_attains_minus_n_entropies():
@@ -56,9 +57,9 @@ def test_samples_have_the_parameters_of_the_model_within_their_error():
     model = random_model(6, seed=5)
     drawn = fit(model.sample(jax.random.key(7), n)).model.parameters
     # Var of a covariance entry over m Gaussian draws is (S_aa S_bb + S_ab^2) / m, of a mean S_aa / m.
-    spread = [np.diag(model.trivial)]
-    for block in model.blocks:
-        s, m = block.covariance, block.multiplicity
+    spread = [np.diag(model.covariances[0])]
+    for block, s in zip(model.symmetry.blocks, model.covariances, strict=True):
+        m = block.dimension
         diagonal = np.diag(s)
         spread.append(pack_symmetric((diagonal[:, None] * diagonal + s**2) / m))
     error = np.sqrt(np.concatenate(spread) / n)
@@ -77,7 +78,7 @@ def test_samples_follow_the_key_and_are_double_precision():
 def test_two_by_two_matrices_have_a_density():
     """At D = 2 the coordinates of (M_00, M_01, M_10, M_11) are x_1, x_2 and the differences of column and row sums."""
     basis = np.array([[1, 1, 1, 1], [1, -1, -1, 1], [1, -1, 1, -1], [1, 1, -1, -1]]).T / 2
-    model = PIGMM(2, np.array([0.1, 0.2]), np.array([[1.0, 0.3], [0.3, 2.0]]), np.diag([1.0, 0.5, 0.0]), 0.0, 0.0)
+    model = pigmm(2, np.array([0.1, 0.2]), np.array([[1.0, 0.3], [0.3, 2.0]]), np.diag([1.0, 0.5, 0.0]), 0.0, 0.0)
     mean, cov = np.array([0.1, 0.2, 0, 0]), np.diag([1.0, 2.0, 1.0, 0.5])
     cov[0, 1] = cov[1, 0] = 0.3
     stack = model.sample(jax.random.key(0), 5)
@@ -109,8 +110,8 @@ def test_parameters_json_and_blocks_round_trip():
     f = np.arange(13.0)
     assert np.array_equal(PIGMM.from_parameters(f, dim=4).parameters, f)
     assert np.array_equal(unpack_symmetric(np.arange(6.0)), [[0, 1, 2], [1, 3, 4], [2, 4, 5]])
-    root = symmetric_root(model.standard)
-    np.testing.assert_allclose(root @ root, model.standard, atol=1e-14)
+    root = symmetric_root(model.covariances[1])
+    np.testing.assert_allclose(root @ root, model.covariances[1], atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -119,12 +120,12 @@ def test_parameters_json_and_blocks_round_trip():
         (lambda: PIGMM.from_parameters(np.ones(12), dim=4), "13 finite numbers"),
         (lambda: PIGMM.from_parameters(np.full(13, np.nan), dim=4), "13 finite numbers"),
         (lambda: PIGMM.from_parameters(np.ones(13), dim=1), "whole number >= 2"),
-        (lambda: PIGMM(4, np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), np.eye(3), 1.0, 1.0), "not symmetric"),
-        (lambda: PIGMM(4, np.zeros(2), np.eye(2), np.eye(3), np.inf, 1.0), "finite numbers of shape"),
+        (lambda: pigmm(4, np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), np.eye(3), 1.0, 1.0), "not symmetric"),
+        (lambda: pigmm(4, np.zeros(2), np.eye(2), np.eye(3), np.inf, 1.0), "finite numbers of shape"),
         (lambda: PIGMM.from_json({"dim": "4", "parameters": [1.0] * 13}), "whole number dim"),
         (lambda: PIGMM.from_json({"dim": 4}), "list parameters"),
         (lambda: REGULAR.log_prob(np.zeros((3, 4, 4))), r"\[\.\.\., 5, 5\]"),
-        (lambda: REGULAR.kl(iid_model(0.0, 1.0, 6)), "models of one size"),
+        (lambda: REGULAR.kl(iid_model(0.0, 1.0, 6)), "models of one symmetry and size"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(make, message):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from analysis import PIGMM, fit, iid_model
-from analysis.gaussianity import block_shape, coordinate_quantiles, whitened_coordinates
+from analysis import fit, iid_model
+from analysis.inference.gaussianity import block_shape, coordinate_quantiles, whitened_coordinates
 from tests.dense import random_model
+from tests.square import pigmm
 
 
 def shape_of(stack: np.ndarray):
@@ -17,14 +18,14 @@ def shape_of(stack: np.ndarray):
 @pytest.mark.parametrize("dim", [2, 3, 4, 7])
 def test_coordinates_have_unit_variance_under_the_own_fit(dim):
     stack = np.random.default_rng(dim).standard_exponential((60, dim, dim))
-    for block in whitened_coordinates(stack, fit(stack).model):
+    for block in whitened_coordinates(stack, fit(stack).model).coordinates:
         if block.size and not np.any(np.isnan(block)):
             assert np.mean(block**2) == pytest.approx(1.0, rel=1e-10)
 
 
 def test_coordinates_of_a_known_model_are_standard_normal():
     model = random_model(6, seed=2)
-    for block in whitened_coordinates(model.sample(jax.random.key(0), 20_000), model):
+    for block in whitened_coordinates(model.sample(jax.random.key(0), 20_000), model).coordinates:
         covariance = np.cov(block.T)
         assert np.abs(np.diag(covariance) - 1).max() < 5 * np.sqrt(2 / 20_000)
         assert np.abs(block.mean(axis=0)).max() < 5 / np.sqrt(20_000)
@@ -34,9 +35,11 @@ def test_skewness_and_kurtosis_of_coordinates_whitened_by_the_own_fit_are_plain_
     stack = np.random.default_rng(0).standard_exponential((80, 5, 5))
     coordinates = whitened_coordinates(stack, fit(stack).model)
     shape = block_shape(coordinates)
-    np.testing.assert_allclose(shape.kurtosis.value, [np.mean(u**4) - 3 for u in coordinates], rtol=1e-9)
+    np.testing.assert_allclose(shape.kurtosis.value, [np.mean(u**4) - 3 for u in coordinates.coordinates], rtol=1e-9)
     # V_3 above the diagonal alone does not have sum 0, and its linear term remains.
-    np.testing.assert_allclose(shape.skewness.value[:3], [np.mean(u**3) for u in coordinates[:3]], atol=1e-12)
+    np.testing.assert_allclose(
+        shape.skewness.value[:3], [np.mean(u**3) for u in coordinates.coordinates[:3]], atol=1e-12
+    )
 
 
 def test_gaussian_ensembles_are_rejected_at_the_nominal_rate():
@@ -109,9 +112,9 @@ def test_blocks_that_cannot_be_described_have_a_status_and_no_number(stack, bloc
 
 
 def test_singular_blocks_leave_the_others_alone():
-    model = PIGMM(5, np.zeros(2), np.eye(2), np.eye(3), 0.0, 1.0)
+    model = pigmm(5, np.zeros(2), np.eye(2), np.eye(3), 0.0, 1.0)
     coordinates = whitened_coordinates(model.sample(jax.random.key(0), 30), model)
-    assert [bool(np.any(np.isnan(u))) for u in coordinates] == [False, False, True, False]
+    assert [bool(np.any(np.isnan(u))) for u in coordinates.coordinates] == [False, False, True, False]
 
 
 def test_non_finite_matrices_are_refused_in_one_line():

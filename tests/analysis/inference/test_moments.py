@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis import deviation, moments
+from analysis.inference.moments import deviation, moments
 
 
 def test_two_members_by_hand():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from analysis.randomisation import Symmetry, accepted_symmetry, invariance_test
+from analysis.inference.randomisation import Symmetry, accepted_symmetry, invariance_test
 
 ROW_SCALES = np.array([1.0, 1.0, 1.0, 1.6])[:, None]
 """The law is then invariant under permutations of columns only."""

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from analysis import PIGMM, iid_model, wasserstein
-from analysis.geometry import barycentre, interpolate, path
+from analysis import PIGMM, Simultaneous, iid_model, wasserstein
+from analysis.model.geometry import barycentre, interpolate, path
 from tests.dense import dense, random_model
+from tests.square import pigmm
 
-SINGULAR = PIGMM(5, np.zeros(2), np.ones((2, 2)), np.diag([1.0, 0.0, 2.0]), 0.0, 1.0)
-FLAT = PIGMM(5, np.ones(2), np.diag([1.0, 0.0]), np.diag([0.0, 1.0, 0.0]), 2.0, 0.0)
+SINGULAR = pigmm(5, np.zeros(2), np.ones((2, 2)), np.diag([1.0, 0.0, 2.0]), 0.0, 1.0)
+FLAT = pigmm(5, np.ones(2), np.diag([1.0, 0.0]), np.diag([0.0, 1.0, 0.0]), 2.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -63,17 +64,17 @@ def test_the_path_of_a_geodesic_is_as_long_as_its_displacement_and_a_detour_is_l
     p, q, r = (random_model(6, seed) for seed in (1, 2, 3))
     straight = np.array([interpolate(p, q, t).parameters for t in (0.0, 0.2, 0.5, 1.0)])
     detour = np.array([p.parameters, r.parameters, r.parameters, q.parameters])
-    both = path(np.stack([straight, detour]), 6)
+    both = path(np.stack([straight, detour]), Simultaneous(6))
     expected = wasserstein(p, q)
     np.testing.assert_allclose(both.net, expected)
     np.testing.assert_allclose(both.length, [expected, wasserstein(p, r) + wasserstein(r, q)])
     np.testing.assert_allclose(both.steps[0], expected * np.array([0.2, 0.3, 0.5]), rtol=1e-9)
-    np.testing.assert_allclose(np.sqrt(sum(both.squared_steps)), both.steps)
-    np.testing.assert_allclose(both.squared_net.mean, np.sum((p.mean - q.mean) ** 2))
+    np.testing.assert_allclose(np.sqrt(np.sum(both.squared_steps, axis=-1)), both.steps)
+    np.testing.assert_allclose(both.squared_net[..., 0], np.sum((p.mean - q.mean) ** 2))
 
 
 def test_a_single_epoch_goes_nowhere():
-    one = path(random_model(5, 1).parameters[None], 5)
+    one = path(random_model(5, 1).parameters[None], Simultaneous(5))
     assert (one.length, one.steps.shape) == (0.0, (0,))
     assert one.net < 1e-13
 
@@ -82,7 +83,7 @@ def test_a_single_epoch_goes_nowhere():
     ("make", "message"),
     [
         (lambda: barycentre([]), "at least one"),
-        (lambda: barycentre([SINGULAR, iid_model(0.0, 1.0, 4)]), "models of one size"),
+        (lambda: barycentre([SINGULAR, iid_model(0.0, 1.0, 4)]), "models of one symmetry and size"),
         (lambda: barycentre([SINGULAR], [0.0]), "not all 0"),
         (lambda: barycentre([SINGULAR], [1.0, 1.0]), "give 1 non-negative numbers"),
         (lambda: barycentre([random_model(5, 1), random_model(5, 2)], tolerance=-1.0), "larger tolerance"),

@@ -4,16 +4,17 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import PIGMM, fit, iid_model, wasserstein
-from analysis.likelihood import kullback_leibler, kullback_leibler_parts
-from analysis.transport import BlockMap, matched_control, optimal_map, whitening
+from analysis import Simultaneous, fit, iid_model, wasserstein
+from analysis.model.likelihood import kullback_leibler, kullback_leibler_parts
+from analysis.model.transport import BlockMap, matched_control, optimal_map, whitening
 from tests.dense import dense, random_model
+from tests.square import pigmm
 
 
 def as_dense(affine: BlockMap) -> tuple[np.ndarray, np.ndarray]:
     """The map as A v + b on flattened matrices, by its action on the unit matrices."""
-    dim = affine.dim
-    b = affine(np.zeros((dim, dim))).ravel()
+    ((dim, _),) = affine.symmetry.shapes
+    b = affine(np.zeros((1, dim, dim))).ravel()
     return (affine(np.eye(dim**2).reshape(-1, dim, dim)).reshape(dim**2, -1) - b).T, b
 
 
@@ -34,10 +35,10 @@ def test_an_ensemble_whitened_by_its_own_fit_has_the_fit_of_independent_standard
 
 
 def test_directions_without_variance_are_whitened_to_zero():
-    model = PIGMM(5, np.zeros(2), np.diag([1.0, 0.0]), np.eye(3), 0.0, 4.0)
+    model = pigmm(5, np.zeros(2), np.diag([1.0, 0.0]), np.eye(3), 0.0, 4.0)
     white = whitening(model)
-    assert np.array_equal(white.trivial, np.diag([1.0, 0.0]))
-    assert (white.v2, white.v3) == (0.0, 0.5)
+    assert np.array_equal(white.matrices[0], np.diag([1.0, 0.0]))
+    assert [matrix.item() for matrix in white.matrices[2:]] == [0.0, 0.5]
 
 
 @pytest.mark.parametrize("dim", [4, 5])
@@ -66,11 +67,11 @@ def test_the_map_carries_the_law_at_the_cost_of_the_distance():
 
 
 def test_maps_from_singular_models():
-    flat = PIGMM(5, np.zeros(2), np.diag([1.0, 0.0]), np.eye(3), 0.0, 1.0)
-    flatter = PIGMM(5, np.ones(2), np.diag([4.0, 0.0]), np.diag([9.0, 0.0, 1.0]), 0.0, 0.0)
+    flat = pigmm(5, np.zeros(2), np.diag([1.0, 0.0]), np.eye(3), 0.0, 1.0)
+    flatter = pigmm(5, np.ones(2), np.diag([4.0, 0.0]), np.diag([9.0, 0.0, 1.0]), 0.0, 0.0)
     affine = optimal_map(flat, flatter)
-    np.testing.assert_allclose(affine.trivial, np.diag([2.0, 0.0]), atol=1e-14)
-    np.testing.assert_allclose(affine.standard, np.diag([3.0, 0.0, 1.0]), atol=1e-14)
+    np.testing.assert_allclose(affine.matrices[0], np.diag([2.0, 0.0]), atol=1e-14)
+    np.testing.assert_allclose(affine.matrices[1], np.diag([3.0, 0.0, 1.0]), atol=1e-14)
     with pytest.raises(ValueError, match="block V_0 of the first model lacks directions of the second"):
         optimal_map(flat, iid_model(0.0, 1.0, 5))
 
@@ -87,29 +88,29 @@ def test_matched_controls_have_the_fit_of_the_model_exactly(dim, members):
 
 
 def test_matched_controls_of_singular_models():
-    model = PIGMM(5, np.ones(2), np.ones((2, 2)), np.diag([1.0, 0.0, 2.0]), 0.0, 1.0)
+    model = pigmm(5, np.ones(2), np.ones((2, 2)), np.diag([1.0, 0.0, 2.0]), 0.0, 1.0)
     assert wasserstein(fit(matched_control(model, 20, jax.random.key(0))).model, model) < 1e-7
 
 
 def test_divergence_splits_over_the_blocks_in_which_models_differ():
     p, q = random_model(6, seed=1), random_model(6, seed=2)
-    only_vh = PIGMM(6, p.mean, p.trivial, q.standard, p.v2, p.v3)
-    parts = kullback_leibler_parts(p.parameters, only_vh.parameters, 6)
-    ratio = np.linalg.inv(q.standard) @ p.standard
-    assert parts.vh == pytest.approx(5 * (np.trace(ratio) - 3 - np.log(np.linalg.det(ratio))) / 2)
-    assert sum(parts) == pytest.approx(float(parts.vh), rel=1e-12)
-    shifted = PIGMM(6, p.mean + 1, p.trivial, p.standard, p.v2, p.v3)
-    mean = kullback_leibler_parts(p.parameters, shifted.parameters, 6).mean
-    assert mean == pytest.approx(np.sum(np.linalg.inv(p.trivial)) / 2)
+    only_vh = pigmm(6, p.mean, p.covariances[0], q.covariances[1], p.covariances[2].item(), p.covariances[3].item())
+    parts = kullback_leibler_parts(p.parameters, only_vh.parameters, Simultaneous(6))
+    ratio = np.linalg.inv(q.covariances[1]) @ p.covariances[1]
+    assert parts[2] == pytest.approx(5 * (np.trace(ratio) - 3 - np.log(np.linalg.det(ratio))) / 2)
+    assert sum(parts) == pytest.approx(float(parts[2]), rel=1e-12)
+    shifted = pigmm(6, p.mean + 1, p.covariances[0], p.covariances[1], p.covariances[2].item(), p.covariances[3].item())
+    mean = kullback_leibler_parts(p.parameters, shifted.parameters, Simultaneous(6))[0]
+    assert mean == pytest.approx(np.sum(np.linalg.inv(p.covariances[0])) / 2)
     f, g = p.parameters, q.parameters
-    assert kullback_leibler(f, g, 6) == pytest.approx(sum(kullback_leibler_parts(f, g, 6)))
+    assert kullback_leibler(f, g, Simultaneous(6)) == pytest.approx(sum(kullback_leibler_parts(f, g, Simultaneous(6))))
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: whitening(iid_model(0.0, 1.0, 5))(np.zeros((3, 4, 4))), r"give a stack \[\.\.\., 5, 5\]"),
-        (lambda: optimal_map(iid_model(0.0, 1.0, 4), iid_model(0.0, 1.0, 5)), "models of one size"),
+        (lambda: optimal_map(iid_model(0.0, 1.0, 4), iid_model(0.0, 1.0, 5)), "models of one symmetry and size"),
         (lambda: matched_control(iid_model(0.0, 1.0, 4), 2, jax.random.key(0)), "at least 3"),
     ],
 )

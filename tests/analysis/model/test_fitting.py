@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis import block_moments, fit, fit_invariants, fit_moments
-from analysis.fitting import parameters_from_invariants, parameters_from_moments
+from analysis import Simultaneous, fit, fit_invariants, fit_moments
+from analysis.model.plugin import parameters_from_invariants, parameters_from_moments
 from invariants import PAPER, evaluate
 from tests.dense import random_model
+from tests.square import block_moments
 
 SWAP = [0, 1, 2, 3, 4, 8, 6, 9, 5, 7, 10, 11, 12]  # f6 <-> f9, f8 <-> f10
 
@@ -38,18 +39,18 @@ def test_three_ways_in_give_one_fit(dim):
     stack = ensemble(dim)
     f = parameters(stack)
     means = evaluate(PAPER[:13], stack).mean(axis=0)
-    np.testing.assert_array_equal(fit_moments(block_moments(stack), dim).model.parameters, f)
+    np.testing.assert_array_equal(fit_moments(block_moments(stack), Simultaneous(dim)).model.parameters, f)
     np.testing.assert_allclose(fit_invariants(means, dim).model.parameters, f, rtol=0, atol=1e-11 * f[2:].max())
 
 
 def test_vectorised_over_leading_axes():
     stack = ensemble()
     order = np.random.default_rng(0).integers(0, 30, (4, 5, 30))
-    f = parameters_from_moments(np.asarray(block_moments(stack))[order], 6)
+    f = parameters_from_moments(np.asarray(block_moments(stack))[order], Simultaneous(6))
     means = np.asarray(evaluate(PAPER[:13], stack))[order].mean(axis=-2)
     assert f.shape == (4, 5, 13)
     np.testing.assert_allclose(f[2, 3], parameters(stack[order[2, 3]]), rtol=1e-12)
-    np.testing.assert_allclose(parameters_from_invariants(means, 6), f, rtol=0, atol=1e-11 * f.max())
+    np.testing.assert_allclose(parameters_from_invariants(means, Simultaneous(6)), f, rtol=0, atol=1e-11 * f.max())
 
 
 def test_transposition_exchanges_rows_and_columns():
@@ -97,7 +98,7 @@ def test_status_of_non_finite_members():
     assert (result.members, result.excluded) == (28, (3, 7))
     assert "2 of 30 members have non-finite entries and were excluded (3, 7)" in result.status
     np.testing.assert_array_equal(result.model.parameters, parameters(np.delete(stack, [3, 7], axis=0)))
-    np.testing.assert_array_equal(fit_moments(block_moments(ensemble()), 6).excluded, ())
+    np.testing.assert_array_equal(fit_moments(block_moments(ensemble()), Simultaneous(6)).excluded, ())
 
 
 @pytest.mark.parametrize(("dim", "absent"), [(2, [7, 9, 10, 11, 12]), (3, [11])])
@@ -135,12 +136,12 @@ def test_status_of_symmetric_matrices_names_the_singular_blocks():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: fit(np.zeros((3, 4, 5))), "square matrices"),
-        (lambda: fit(np.zeros((4, 4))), "square matrices"),
-        (lambda: fit(np.zeros((3, 1, 1))), "D >= 2"),
+        (lambda: fit(np.zeros((3, 4, 5)), Simultaneous(4)), r"give a stack \[\.\.\., 4, 4\]"),
+        (lambda: fit(np.zeros((4, 4))), "members, rows, columns"),
+        (lambda: fit(np.zeros((3, 1, 1))), "whole number >= 2"),
         (lambda: fit(np.full((3, 4, 4), np.nan)), "none of 3 members is finite"),
         (lambda: fit(np.zeros((0, 4, 4))), "none of 0 members is finite"),
-        (lambda: fit_moments(np.zeros((3, 9)), 4), "members, 10"),
+        (lambda: fit_moments(np.zeros((3, 9)), Simultaneous(4)), "members, 10"),
         (lambda: fit_invariants(np.zeros(12), 4), "13 finite numbers"),
         (lambda: fit_invariants(np.zeros(13), 1), "dim >= 2"),
     ],

@@ -1,0 +1,70 @@
+"""What a page says, as data: text, tables and figures, which `page.document` renders in one place."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+Cell = str | int | float
+
+
+class Paragraph(NamedTuple):
+    """A paragraph of plain text."""
+
+    text: str
+
+
+class Heading(NamedTuple):
+    """A heading within a section."""
+
+    text: str
+
+
+class Grid(NamedTuple):
+    """A table whose first column names the rows."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+class Tiles(NamedTuple):
+    """Headline numbers, each with what it is."""
+
+    numbers: Mapping[str, str]
+
+
+class Picture(NamedTuple):
+    """A figure of the folder by name, with its caption."""
+
+    name: str
+    caption: str
+
+
+class Files(NamedTuple):
+    """Links to files beside the page: path and text of each."""
+
+    links: Sequence[tuple[str, str]]
+
+
+class Folded(NamedTuple):
+    """Content that opens on demand."""
+
+    title: str
+    content: Sequence["Content"]
+
+
+Content = Paragraph | Heading | Grid | Tiles | Picture | Files | Folded
+
+
+class Section(NamedTuple):
+    """A part of a page under a heading."""
+
+    title: str
+    content: Sequence[Content]
+
+
+class Document(NamedTuple):
+    """A whole page."""
+
+    title: str
+    lead: Sequence[Content]
+    """What stands above the first section."""
+    sections: Sequence[Section]
