@@ -71,7 +71,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
     if not path.exists():
         plan_here(config, data, len(trained), session)  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
-        train_if_need_be(folder, config, data, session, trained)
+        train_if_needed(folder, config, data, session, trained)
         if fresh(folder, published):
             print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
             return folder.path / REPORT
@@ -103,7 +103,7 @@ def identify(config: RunConfig, data: Dataset) -> dict[str, Any]:
     return settings(config) | {"data": {"name": data.name, "digest": data.digest}}
 
 
-def train_if_need_be(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+def train_if_needed(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
     """Have the folder hold the results of these members, and nothing that was only needed to get there."""
     if not folder.has_results():
         measure(folder, config, data, session, members)
@@ -129,13 +129,13 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
             results = train_parts(folder, config, session, parts, plan.chunk, show)
     finally:
         stopwatch.store()
-    told = provenance(
+    origin = provenance(
         seed=config.train.seed,
         timing=stopwatch.timing(),
         network_epochs=len(members) * config.train.epochs,
         data=data.describe(),
     )
-    folder.write_json("provenance.json", told)
+    folder.write_json("provenance.json", origin)
     folder.write_results(results)
 
 
@@ -201,7 +201,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     steps.begin("reading the results")
     config, results, recording = recorded(folder)
     refuse_all_diverged(folder, recording)
-    laws, told = initial_laws(config, recording), folder.read_json("provenance.json")
+    laws, origin = initial_laws(config, recording), folder.read_json("provenance.json")
     with beside() as pool:
         matrices = kept_matrices(results, key_epochs(recording.epochs))
         inspecting = pool.submit(inspect_recording, recording, matrices)
@@ -221,7 +221,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         findings = inspecting.result()
         steps.begin("writing tables and the report")
         sections = [write_inspection(folder, findings), write_matrices(folder, every_matrix, of_matrices)]
-        path = write_outputs(folder, fitted, config, told, sections, dict(zip(names, pictures, strict=True)))
+        path = write_outputs(folder, fitted, config, origin, sections, dict(zip(names, pictures, strict=True)))
     keep(folder, published)
     steps.end()
     return path

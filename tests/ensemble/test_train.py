@@ -1,4 +1,4 @@
-"""The ensemble's training: members are independent of company, of chunks, of devices and of interruption."""
+"""The ensemble's training: members are independent of each other, of chunks, of devices and of interruption."""
 
 from dataclasses import replace
 
@@ -114,10 +114,10 @@ def test_chunks_and_devices_change_nothing(whole, chunk, devices):
     np.testing.assert_array_equal(whole.observed[0][:, 0], other.observed[0][:, 0])
 
 
-@pytest.mark.parametrize("company", [20, 1000])
-def test_member_17_is_the_same_in_any_company(company):
+@pytest.mark.parametrize("members", [20, 1000])
+def test_member_17_is_the_same_whichever_others_are_trained(members):
     alone = train(TINY, DATA, weights, members=np.array([17])).record
-    among = of_members(train(replace(TINY, members=company, chunk=None), DATA, weights).record, [17])
+    among = of_members(train(replace(TINY, members=members, chunk=None), DATA, weights).record, [17])
     assert_same(alone, among, TOLERANCE)
     for one, other in zip(alone.observed, among.observed, strict=True):
         np.testing.assert_array_equal(one[:, 0], other[:, 0])

@@ -39,7 +39,7 @@ def test_training_starts_from_samples_of_the_model():
     np.testing.assert_array_equal(record.observed[0], drawn.observed[0])
 
 
-def test_a_sampled_member_is_the_same_in_any_company():
+def test_a_sampled_member_does_not_depend_on_the_others():
     initial = sampled_start(CONFIG, 4)
     together, alone = initial(np.arange(6))[1], initial(np.array([4]))[1]
     np.testing.assert_array_equal(together[4], alone[0])
