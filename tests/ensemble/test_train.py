@@ -206,7 +206,8 @@ def test_biases_are_added_and_learned():
     images = jax.random.normal(jax.random.key(1), (5, 16))
     hidden = np.maximum(params["kernel0"] @ images.T + params["bias0"], 0)
     expected = params["kernel1"] @ hidden + params["bias1"]
-    np.testing.assert_allclose(network.apply({"params": params}, images), expected, rtol=1e-5, atol=1e-5)
+    logits = np.asarray(network.apply({"params": params}, images))
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
     start = MemberState(params, optimizer(TINY).init(params))
     state, _ = member_step(network, TINY, start, images, jnp.arange(5) % 3)
     for name, value in params.items():
