@@ -105,7 +105,11 @@ def show_chance(options: argparse.Namespace) -> None:
         runs = fitted(draw, reference, options)
         upper = null_distance(law, Simultaneous(options.dim), options.members, seed=options.seed + 1).upper
         print(f" {name} entries, untrained")
-        show("W2 above its 95 % quantile by chance", distance_to(reference, runs.parameters, Simultaneous(options.dim)) > upper, 0.05)
+        show(
+            "W2 above its 95 % quantile by chance",
+            distance_to(reference, runs.parameters, Simultaneous(options.dim)) > upper,
+            0.05,
+        )
         for graph in ("I22", "I45"):
             show(f"z of {graph} rejects", runs.errors.p[:, NAMES.index(graph) - 13] < 0.05)
 

@@ -29,8 +29,7 @@ LAWS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]] = 
 TESTS: dict[str, Callable[[np.ndarray, int], float]] = {
     "identities": lambda stack, seed: float(wald_within(moments_of(stack), "bipartite", square(stack)).p),
     **{
-        str(group): lambda stack, seed, group=group: invariance_test(stack, group, 99, seed).p
-        for group in Permutations
+        str(group): lambda stack, seed, group=group: invariance_test(stack, group, 99, seed).p for group in Permutations
     },
     "Gaussian law": lambda stack, seed: float(normality_test(moments_of(stack), square(stack), seed=0).p),
     "kurtosis of V_2": lambda stack, seed: float(shape(stack).kurtosis.p[2]),

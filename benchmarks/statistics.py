@@ -64,7 +64,9 @@ def main() -> None:
 
     def describe(resampling: Resampling) -> Callable:
         return lambda: [
-            uncertainty(*layer, GRAPHS, symmetry, reference, resampling) for layer in layers for _ in range(options.epochs)
+            uncertainty(*layer, GRAPHS, symmetry, reference, resampling)
+            for layer in layers
+            for _ in range(options.epochs)
         ]
 
     times = medians(

@@ -146,6 +146,6 @@ def _digest(array: np.ndarray) -> str:
 
 def _reason(error: Exception) -> str:
     """The operating system's reason if there is one, else the first line of what orbax or tensorstore says."""
-    told = re.search(r"os_error_code='(\d+)'", str(error))
-    number = int(told[1]) if told else error.errno if isinstance(error, OSError) else None
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    number = int(code[1]) if code else error.errno if isinstance(error, OSError) else None
     return os.strerror(number) if number else first_line(error)[:200]

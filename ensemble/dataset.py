@@ -44,7 +44,7 @@ class Dataset:
             if labels.min() < 0 or labels.max() >= self.classes:
                 raise DataError(
                     f"data set {self.name!r}, {split} split: labels run from {labels.min()} to {labels.max()}; "
-                    f"expected 0 to {self.classes - 1}: choose another data set, or mend its labels"
+                    f"expected 0 to {self.classes - 1}: choose another data set, or correct its labels"
                 )
 
     def _splits(self):

@@ -1,4 +1,4 @@
-"""How other errors are told in one line."""
+"""Other errors in one line, for people."""
 
 
 def first_line(error: Exception) -> str:

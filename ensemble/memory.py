@@ -1,6 +1,6 @@
 """How much memory a training will need, and how many members are trained at once.
 
-On an accelerator the compiled programs tell (`ensemble.footprint`); a CPU's need is estimated from shapes alone.
+On an accelerator the compiled programs are measured (`ensemble.footprint`); a CPU's need is estimated from shapes.
 """
 
 import itertools
@@ -162,7 +162,7 @@ def local_machine(devices: int) -> Machine:
 
 
 def accelerator_memory() -> int | None:
-    """Bytes that programs may use on one of the local accelerators; None for a CPU and where it is not told."""
+    """Bytes that programs may use on one of the local accelerators; None for a CPU and where it is not known."""
     device = jax.local_devices()[0]
     stats = device.memory_stats() if device.platform != "cpu" else None
     return (stats or {}).get("bytes_limit")

@@ -1,10 +1,7 @@
-"""The one door to orbax: the checkpoints in a folder, numbered, each an array tree and a manifest."""
+"""The only module that knows orbax: the checkpoints in a folder, numbered, each an array tree and a manifest."""
 
-import logging
 import math
 import shutil
-import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,8 @@ from ensemble.file_store import Arrays
 
 class OrbaxStore:
     """The checkpoints in a folder, numbered; what goes wrong is raised as one of many errors of orbax and tensorstore.
+
+    Threads of orbax print a trace of it besides, some of them after the end; to suppress that is left to the program.
 
     Args:
         folder: where they lie; created if absent.
@@ -37,12 +36,7 @@ class OrbaxStore:
             "manifest": ocp.JsonCheckpointHandler(),
         }
         self._folder = folder
-        self._silence = _Silence()
-        try:
-            self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
-        except BaseException:
-            self._silence.lift()
-            raise
+        self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_handlers=handlers)
 
     def steps(self) -> list[int]:
         """The numbers of those that are there."""
@@ -79,34 +73,4 @@ class OrbaxStore:
 
     def close(self) -> None:
         """Wait for the last one, and end."""
-        try:
-            self._manager.close()
-        finally:
-            self._silence.lift()
-
-
-class _Silence:
-    """Keeps orbax from printing traces of what fails: it is raised where it is asked for. Ends with `lift`."""
-
-    def __init__(self) -> None:
-        self._of_thread, self._of_callback = threading.excepthook, sys.unraisablehook
-        threading.excepthook, sys.unraisablehook = self._in_thread, self._in_callback
-        logging.getLogger("absl").addFilter(_not_of_orbax)
-
-    def lift(self) -> None:
-        """Have the program's own hooks back."""
-        threading.excepthook, sys.unraisablehook = self._of_thread, self._of_callback
-        logging.getLogger("absl").removeFilter(_not_of_orbax)
-
-    def _in_thread(self, failure: threading.ExceptHookArgs) -> None:
-        if not type(failure.thread).__module__.startswith("orbax."):
-            self._of_thread(failure)
-
-    def _in_callback(self, failure: Any) -> None:
-        # After the first array that fails, orbax closes the loop on which tensorstore tells of the others.
-        if str(failure.exc_value) != "Event loop is closed":
-            self._of_callback(failure)
-
-
-def _not_of_orbax(entry: logging.LogRecord) -> bool:
-    return "/orbax/" not in entry.pathname
+        self._manager.close()

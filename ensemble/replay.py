@@ -1,4 +1,4 @@
-"""One member on explicit batches: the door through which other programs check a training step."""
+"""One member on explicit batches: for other programs to check their training step against."""
 
 import jax
 import jax.numpy as jnp

@@ -62,7 +62,8 @@ def train(
         data: the images; they stay on the device as bytes.
         observe: what to record besides losses and accuracy, a function of one member's weights (tuple of [out, in]),
             hashable, compiled into the training program.
-        members: numbers of the members to train (default: 0..config.members-1); each is the same in any company.
+        members: numbers of the members to train (default: 0..config.members-1); each is the same whichever others
+            are trained.
         devices: how many local devices to spread the members over (default: all).
         chunk: members trained at once, a multiple of the devices, where `plan_memory` has been asked already (default:
             it is asked here).
@@ -71,7 +72,7 @@ def train(
         initial: initial kernels by the position of their layer, counted from 0, as [member, out, in] for the given
             numbers of members, in place of those drawn by the law of the configuration; a member's must not depend on
             which others are asked for.
-        say: told when the chunk was halved.
+        say: called with a message when the chunk was halved.
 
     Raises:
         ValueError: the training set is smaller than one batch.
@@ -84,15 +85,15 @@ def train(
     record = trainer.allocate(resume)
     start, saved = (resume.start, trainer.usable(resume)) if resume else (0, None)
     while start < len(numbers):
-        chunk = numbers[start : start + trainer.chunk]
+        part = numbers[start : start + trainer.chunk]
         try:
-            _train_chunk(trainer, chunk, record, start, saved, on_epoch)
+            _train_chunk(trainer, part, record, start, saved, on_epoch)
         except jax.errors.JaxRuntimeError as error:
             if not ran_out_of_memory(error):
                 raise
-            say(f"{trainer.halve()}, going on from member {chunk[0]}")
+            say(f"{trainer.halve()}, going on from member {part[0]}")
         else:
-            start += len(chunk)
+            start += len(part)
         saved = None
     return TrainResult(numbers, record)
 

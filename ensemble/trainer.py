@@ -67,7 +67,7 @@ class Trainer:
         self.shapes = chunk_shapes(self.programs, self.config, self.data, self._given, self.mesh, chunk)
 
     def halve(self) -> str:
-        """Train half as many members at once from now on; returns what to tell.
+        """Train half as many members at once from now on; returns the message of it.
 
         Raises:
             DoesNotFit: it is one on every device already.

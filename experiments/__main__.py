@@ -230,9 +230,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _command(options: argparse.Namespace) -> int:
-    from experiments.run.runtime import configure  # imported here: jax takes a while, and help does not need it
+    # Imported here: jax takes a while, and help does not need it.
+    from experiments.run.runtime import configure, silence_orbax
 
     configure(getattr(options, "deterministic", False))
+    silence_orbax()
     from experiments.cli import commands, health
 
     # The processes of a TPU slice must meet before any of them uses a device.

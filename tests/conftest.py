@@ -29,9 +29,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def compared_compiler() -> None:
     """The compiler is compared with NumPy before any test: the first command to do so says it, in a line of its own."""
     from experiments.compiler import verdict
-    from experiments.run.runtime import configure
+    from experiments.run.runtime import configure, silence_orbax
 
     configure()
+    silence_orbax()  # once, as in a program: it cannot be undone between two tests
     verdict()
 
 

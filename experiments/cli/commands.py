@@ -25,7 +25,9 @@ from experiments.store.run_folder import RunFolder
 
 def quickstart(options: Namespace) -> int:
     """The whole chain on the embedded sample."""
-    return _tell(stages.run, PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), _session(options))
+    return _print_result(
+        stages.run, PRESETS["quickstart"].config, Path(options.out or "runs/quickstart"), _session(options)
+    )
 
 
 def run(options: Namespace) -> int:
@@ -37,8 +39,8 @@ def run(options: Namespace) -> int:
     session, path = _session(options), Path(options.out or f"runs/{options.preset}")
     processes = _cluster(options)
     if processes is not None:
-        return _tell(distributed.run, config, path, session, processes)
-    return _tell(stages.run, config, path, session, members, options.as_published)
+        return _print_result(distributed.run, config, path, session, processes)
+    return _print_result(stages.run, config, path, session, members, options.as_published)
 
 
 def _session(options: Namespace) -> Session:
@@ -87,13 +89,13 @@ def _cluster(options: Namespace) -> Cluster | None:
     if options.member_range or options.as_published:
         raise UserError("--distributed goes with neither --member-range nor --as-published: leave them out")
     if options.distributed != "auto":
-        return cluster.given(options.distributed, *numbers)
+        return cluster.from_options(options.distributed, *numbers)
     if numbers != (None, None):
         raise UserError("--distributed auto finds out the number of processes: leave out --processes and --process")
-    return cluster.detected(os.environ)
+    return cluster.from_environment(os.environ)
 
 
-def _tell(stage: Callable[..., object], *arguments: Any) -> int:
+def _print_result(stage: Callable[..., object], *arguments: Any) -> int:
     """Carry out a stage that reads a data set, and print what it returns."""
     try:
         print(stage(*arguments))
@@ -109,7 +111,7 @@ def sweep(options: Namespace) -> int:
         raise UserError(f"--widths are {' '.join(map(str, widths))}: give at least two different ones, all positive")
     configs = {width: override(width_run(width), options) for width in widths}
     out = Path(options.out or f"runs/widths-{configs[widths[0]].train.init}")
-    return _tell(sweep_widths, configs, out, _session(options))
+    return _print_result(sweep_widths, configs, out, _session(options))
 
 
 def merge(options: Namespace) -> int:

@@ -62,11 +62,11 @@ def packages() -> Item:
     installed = versions()
     missing = [name for name, number in installed.items() if number is None]
     bad = version("jaxlib") in BAD_RELEASES
-    told = ", ".join(f"{name} {number}" for name, number in installed.items())
+    listed = ", ".join(f"{name} {number}" for name, number in installed.items())
     remedy = f"jaxlib {version('jaxlib')} computes wrong numbers: pip install -e . takes another" if bad else ""
     if missing:
         remedy = f"{', '.join(missing)} missing: pip install -e ."
-    return Item("packages", not (bad or missing), f"Python {platform.python_version()}, {told}", remedy, installed)
+    return Item("packages", not (bad or missing), f"Python {platform.python_version()}, {listed}", remedy, installed)
 
 
 def devices() -> Item:

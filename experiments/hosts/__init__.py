@@ -1,1 +1,1 @@
-"""One run on several machines: how its processes meet, and stop together."""
+"""One run on several machines: how its processes find each other, and stop together."""

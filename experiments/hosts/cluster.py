@@ -1,4 +1,4 @@
-"""Which processes a run has and where they meet: as given, or as Slurm, Open MPI or a TPU slice tell by environment."""
+"""Which processes a run has, and where they meet: from options, or from the environment of a cluster."""
 
 import re
 import urllib.request
@@ -13,7 +13,7 @@ from experiments.errors import UserError
 FIRST_PORT, PORTS = 61440, 4095  # above the ports that Linux gives to connections; the last one has a next
 TPU_PORT = 8482  # where jax too has the processes of a TPU slice meet
 DEVICES = Path("/dev")
-GIVE = "give --distributed HOST:PORT --processes N --process I"
+REMEDY = "give --distributed HOST:PORT --processes N --process I"
 
 
 class Cluster(NamedTuple):
@@ -32,7 +32,7 @@ class Cluster(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def given(text: str, processes: int | None, process: int | None) -> Cluster:
+def from_options(text: str, processes: int | None, process: int | None) -> Cluster:
     """The cluster of --distributed HOST:PORT --processes N --process I.
 
     Raises:
@@ -48,20 +48,20 @@ def given(text: str, processes: int | None, process: int | None) -> Cluster:
     return Cluster(match[1] or match[2], int(match[3]), processes, process)
 
 
-def detected(environment: Mapping[str, str]) -> Cluster:
+def from_environment(environment: Mapping[str, str]) -> Cluster:
     """The cluster of --distributed auto.
 
     Raises:
-        UserError: the environment is that of no cluster, or does not tell enough.
+        UserError: the environment is that of no cluster, or not complete.
     """
     try:
         cluster = tpu_slice(environment) or _slurm(environment) or _open_mpi(environment)
     except (ValueError, IndexError, KeyError) as error:
-        raise UserError(f"the environment of this cluster is not understood ({error!r}): {GIVE}") from error
+        raise UserError(f"the environment of this cluster is not understood ({error!r}): {REMEDY}") from error
     if cluster is None:
-        raise UserError(f"--distributed auto found neither Slurm, Open MPI nor a TPU slice of several hosts: {GIVE}")
+        raise UserError(f"--distributed auto found neither Slurm, Open MPI nor a TPU slice of several hosts: {REMEDY}")
     if not 0 <= cluster.process < cluster.processes:
-        raise UserError(f"the environment tells of process {cluster.process} of {cluster.processes}: {GIVE}")
+        raise UserError(f"the environment tells of process {cluster.process} of {cluster.processes}: {REMEDY}")
     return cluster
 
 
@@ -89,14 +89,14 @@ def tpu_slice(environment: Mapping[str, str]) -> Cluster | None:
         return None
     if not platforms and find_spec("libtpu") is None and "TPU_LIBRARY_PATH" not in environment:
         return None
-    told = _metadata(environment) | dict(environment)
-    names = told.get("TPU_PROCESS_ADDRESSES") or told.get("TPU_WORKER_HOSTNAMES") or "localhost"
+    settings = _metadata(environment) | dict(environment)
+    names = settings.get("TPU_PROCESS_ADDRESSES") or settings.get("TPU_WORKER_HOSTNAMES") or "localhost"
     hosts = [name.rsplit(":", 1)[0] for name in names.split(",")]
-    slices, number = int(told.get("MEGASCALE_NUM_SLICES") or 1), int(told.get("MEGASCALE_SLICE_ID") or 0)
+    slices, number = int(settings.get("MEGASCALE_NUM_SLICES") or 1), int(settings.get("MEGASCALE_SLICE_ID") or 0)
     if len(hosts) * slices == 1:
         return None
-    first = (told.get("MEGASCALE_COORDINATOR_ADDRESS") or hosts[0]).rsplit(":", 1)[0]
-    worker = int(told["TPU_WORKER_ID"]) if len(hosts) > 1 else 0
+    first = (settings.get("MEGASCALE_COORDINATOR_ADDRESS") or hosts[0]).rsplit(":", 1)[0]
+    worker = int(settings["TPU_WORKER_ID"]) if len(hosts) > 1 else 0
     return Cluster(first, TPU_PORT, len(hosts) * slices, number * len(hosts) + worker)
 
 
@@ -121,7 +121,7 @@ def _open_mpi(environment: Mapping[str, str]) -> Cluster | None:
     uri = environment.get("OMPI_MCA_orte_hnp_uri", "")
     launcher = re.match(r"(\d+)\.\d+;tcp6?://\[?([^\],/]+?)(?:[\],]|:\d+$)", uri)
     if launcher is None:
-        raise UserError(f"Open MPI does not tell where mpirun was started (OMPI_MCA_orte_hnp_uri is {uri!r}): {GIVE}")
+        raise UserError(f"Open MPI does not tell where mpirun was started (OMPI_MCA_orte_hnp_uri is {uri!r}): {REMEDY}")
     size, rank = environment["OMPI_COMM_WORLD_SIZE"], environment["OMPI_COMM_WORLD_RANK"]
     return Cluster(launcher[2], _port(launcher[1]), int(size), int(rank))
 
@@ -132,7 +132,7 @@ def _port(job: str) -> int:
 
 
 def _metadata(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a TPU machine of Google's that is not told by its environment can ask; nothing elsewhere.
+    """What the metadata server tells a TPU machine of Google's without such an environment; nothing elsewhere.
 
     https://cloud.google.com/compute/docs/metadata/querying-metadata
     """
@@ -141,10 +141,13 @@ def _metadata(environment: Mapping[str, str]) -> dict[str, str]:
         return {}
     server = environment.get("GCE_METADATA_IP", "metadata.google.internal")
     try:
-        told = dict(re.findall(r"(?m)^\s*(\w+)\s*:\s*'?(.*?)'?\s*$", _ask(server, "tpu-env")))
+        settings = dict(re.findall(r"(?m)^\s*(\w+)\s*:\s*'?(.*?)'?\s*$", _ask(server, "tpu-env")))
         # Either host names, or name:number:address of each.
         hosts = [worker.split(":")[-1] for worker in _ask(server, "worker-network-endpoints").split(",")]
-        return told | {"TPU_WORKER_HOSTNAMES": ",".join(hosts), "TPU_WORKER_ID": _ask(server, "agent-worker-number")}
+        return settings | {
+            "TPU_WORKER_HOSTNAMES": ",".join(hosts),
+            "TPU_WORKER_ID": _ask(server, "agent-worker-number"),
+        }
     except (OSError, ValueError):  # a machine of someone else's
         return {}
 

@@ -1,7 +1,7 @@
 """One run on several machines: each process trains its share of the members, process 0 puts them together.
 
 Members never talk to each other, so processes exchange nothing but that they are there, are given the same run, are
-still alive, and are done: see `experiments.hosts.meeting`.
+still alive, and are done: see `experiments.hosts.process_group`.
 """
 
 import os
@@ -12,7 +12,7 @@ from experiments.cli import health
 from experiments.cli.signals import Interrupted
 from experiments.errors import UserError
 from experiments.hosts.cluster import Cluster, needs_runtime
-from experiments.hosts.meeting import Meeting
+from experiments.hosts.process_group import ProcessGroup
 from experiments.hosts.tpu_slice import start_runtime
 from experiments.run import stages
 from experiments.run.merging import MEMBERS
@@ -25,7 +25,7 @@ PATIENCE = 60.0  # seconds to wait for the other processes that look at a common
 
 
 def run(config: RunConfig, path: Path, session: Session, cluster: Cluster) -> str:
-    """Train the share of this process; process 0 waits for all, merges and reports. Returns what to tell.
+    """Train the share of this process; process 0 waits for all, merges and reports. Returns the message to print.
 
     Raises:
         UserError, DataError: the folder or the data cannot be used; another process has stopped, is missing, or was
@@ -41,19 +41,19 @@ def run(config: RunConfig, path: Path, session: Session, cluster: Cluster) -> st
     RunFolder.open(path, identity, patience=PATIENCE).close()
     shares = [part_of(path, members) for members in split(range(config.train.members), cluster.processes)]
     mine = shares[cluster.process]
-    meeting = Meeting(cluster, identity)
+    group = ProcessGroup(cluster, identity)
     try:
-        with meeting:
+        with group:
             if runtime:
                 start_runtime(cluster)
             health.warn_of_idle_accelerators()
             health.refuse_wrong_compiler()
             with RunFolder.open(mine.path, identity | {MEMBERS: [mine.members.start, mine.members.stop]}) as folder:
-                stages.train_if_need_be(folder, config, data, session, mine.members)
-            meeting.wait_for_all()
+                stages.train_if_needed(folder, config, data, session, mine.members)
+            group.wait_for_all()
     except Interrupted as stop:
-        if meeting.lost:
-            raise UserError(meeting.lost) from stop
+        if group.lost:
+            raise UserError(group.lost) from stop
         raise
     if cluster.process > 0:
         return f"{mine.path} is trained; process 0 puts it together with the others"

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from experiments.errors import UserError
 from experiments.hosts.cluster import Cluster
-from experiments.hosts.link import AGAIN, LONGEST, PROTOCOL, REFUSALS, Gone, Link, Times, loss, see_address
+from experiments.hosts.link import (
+    AGAIN,
+    LONGEST,
+    PROTOCOL,
+    REFUSALS,
+    Disconnected,
+    Link,
+    Times,
+    process_lost,
+    wait_for_address,
+)
 
 
 class Guest:
@@ -16,7 +26,7 @@ class Guest:
         self._cluster, self._digest, self._times, self._arrived = cluster, digest, times, arrived
         self._link: Link | None = None
 
-    async def attend(self) -> None:
+    async def run(self) -> None:
         """Find process 0, hear that all are there, then that all are done.
 
         Raises:
@@ -27,14 +37,14 @@ class Guest:
             self._arrived()
             while "finished" not in (message := await link.receive(self._times.silence)):
                 if "lost" in message:
-                    raise loss(int(message["lost"]), "process 0 has told")
-        except (Gone, ValueError, TypeError) as gone:
-            raise loss(0, str(gone)) from gone
+                    raise process_lost(int(message["lost"]), "process 0 says so")
+        except (Disconnected, ValueError, TypeError) as gone:
+            raise process_lost(0, str(gone)) from gone
         finally:
             await link.close()
 
     def note_done(self) -> None:
-        """Tell that this process has trained its share."""
+        """Send that this process has trained its share."""
         if self._link is not None:
             self._link.send(done=True)
 
@@ -44,13 +54,13 @@ class Guest:
         began = loop.time()
         deadline = began + self._times.arrival
         while loop.time() < deadline:
-            await see_address(self._cluster.host, began + self._times.resolving, self._times.poll)
+            await wait_for_address(self._cluster.host, began + self._times.resolving, self._times.poll)
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await self._introduce()
+                    return await self._join()
             except OSError as error:  # a TimeoutError, too
                 reason = os.strerror(error.errno) if error.errno else reason
-            except Gone as gone:
+            except Disconnected as gone:
                 reason = str(gone)
             await asyncio.sleep(self._times.poll)
         raise UserError(
@@ -58,18 +68,18 @@ class Guest:
             f"{AGAIN}, at about the same time"
         )
 
-    async def _introduce(self) -> Link:
+    async def _join(self) -> Link:
         """Connect to process 0, and wait there for all others.
 
         Raises:
             UserError: this process is refused.
-            OSError, Gone: process 0 is not there, or no more.
+            OSError, Disconnected: process 0 is not there, or no more.
         """
         reader, writer = await asyncio.open_connection(self._cluster.host, self._cluster.port, limit=LONGEST)
         link = Link(reader, writer, self._times.alive)
         try:
             if writer.get_extra_info("sockname") == writer.get_extra_info("peername"):
-                raise Gone("no answer")  # TCP can connect a free port to itself
+                raise Disconnected("no answer")  # TCP can connect a free port to itself
             link.send(pigmm=PROTOCOL, process=self._cluster.process, run=self._digest)
             while "all" not in (message := await link.receive(self._times.silence)):
                 if "refused" in message:

@@ -12,9 +12,19 @@ from typing import Any
 
 from experiments.errors import UserError
 from experiments.hosts.cluster import Cluster
-from experiments.hosts.link import AGAIN, LONGEST, PROTOCOL, REFUSALS, Gone, Link, Times, loss, see_address
+from experiments.hosts.link import (
+    AGAIN,
+    LONGEST,
+    PROTOCOL,
+    REFUSALS,
+    Disconnected,
+    Link,
+    Times,
+    process_lost,
+    wait_for_address,
+)
 
-STRANGERS = 64  # connections that have not said who they are, at most
+UNIDENTIFIED = 64  # connections that have not said who they are, at most
 
 
 class Host:
@@ -22,7 +32,7 @@ class Host:
 
     Args:
         cluster: which processes.
-        digest: what all of them must be able to tell.
+        digest: of the configuration, equal in all of them.
         times: how long to wait.
         arrived: called when all are there.
     """
@@ -31,11 +41,11 @@ class Host:
         self._cluster, self._digest, self._times, self._arrived = cluster, digest, times, arrived
         self._links: dict[int, Link] = {}
         self._done: set[int] = set()
-        self._strangers = 0
-        self._full: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unidentified = 0
+        self._all_arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._all_done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def attend(self) -> None:
+    async def run(self) -> None:
         """Wait for all others, then until all are done.
 
         Raises:
@@ -45,28 +55,28 @@ class Host:
         try:
             self._note_arrival()
             await self._wait_for_arrivals()
-            self._tell_all(all=True)
+            self._broadcast(all=True)
             self._arrived()
-            await self._over
-            self._tell_all(finished=True)
+            await self._all_done
+            self._broadcast(finished=True)
         finally:
-            self._over.cancel()
+            self._all_done.cancel()
             server.close()
             await asyncio.gather(*(link.close() for link in self._links.values()))
 
     def note_done(self, number: int = 0) -> None:
         """Note that a process has trained its share."""
         self._done.add(number)
-        if len(self._done) == self._cluster.processes and not self._over.done():
-            self._over.set_result(None)
+        if len(self._done) == self._cluster.processes and not self._all_done.done():
+            self._all_done.set_result(None)
 
     async def _listen(self) -> asyncio.Server:
         name, port = self._cluster.host, self._cluster.port
-        await see_address(name, asyncio.get_running_loop().time() + self._times.resolving, self._times.poll)
+        await wait_for_address(name, asyncio.get_running_loop().time() + self._times.resolving, self._times.poll)
         # A machine may know its own name as an address of its loopback: it must listen to the others nevertheless.
         host = name if _is_loopback(name) else None
         try:
-            return await asyncio.start_server(self._hear, host, port, limit=LONGEST)
+            return await asyncio.start_server(self._serve, host, port, limit=LONGEST)
         except OSError as error:
             reason = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror
             raise UserError(
@@ -76,7 +86,7 @@ class Host:
     async def _wait_for_arrivals(self) -> None:
         try:
             async with asyncio.timeout(self._times.arrival):
-                await self._full
+                await self._all_arrived
         except TimeoutError as error:
             missing = ", ".join(str(n) for n in range(1, self._cluster.processes) if n not in self._links)
             raise UserError(
@@ -84,61 +94,61 @@ class Host:
                 f"{self._times.arrival:g} s: {AGAIN}, at about the same time"
             ) from error
 
-    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hear one connection to its end."""
         link, number = Link(reader, writer, self._times.alive), None
         try:
-            number = await self._seat(link)
+            number = await self._admit(link)
             while True:
                 if "done" in await link.receive(self._times.silence):
                     self.note_done(number)
-        except Gone as gone:
+        except Disconnected as gone:
             if number is not None:
                 self._note_loss(number, str(gone))
         finally:
             await link.close()
 
-    async def _seat(self, link: Link) -> int:
+    async def _admit(self, link: Link) -> int:
         """The number of the process that has come.
 
         Raises:
-            Gone: it is none of this run.
+            Disconnected: it is none of this run.
         """
-        if self._strangers >= STRANGERS:
-            raise Gone("there are too many")
-        self._strangers += 1
+        if self._unidentified >= UNIDENTIFIED:
+            raise Disconnected("there are too many")
+        self._unidentified += 1
         try:
             hello = await link.receive(self._times.hello)
         finally:
-            self._strangers -= 1
+            self._unidentified -= 1
         number = hello.get("process")
         if hello.get("pigmm") != PROTOCOL or not isinstance(number, int):
-            raise Gone("it is no pigmm")
+            raise Disconnected("it is no pigmm")
         same = hello.get("run") == self._digest and 0 < number < self._cluster.processes
-        if self._full.done() or (same and number in self._links):
-            link.send(refused="seat")
-            raise Gone("it is not expected")
+        if self._all_arrived.done() or (same and number in self._links):
+            link.send(refused="taken")
+            raise Disconnected("it is not expected")
         if not same:
             link.send(refused="run")
-            self._tell_all(refused="run")
-            self._full.set_exception(UserError(f"{REFUSALS['run']}: {AGAIN}"))
-            raise Gone("it is of another run")
+            self._broadcast(refused="run")
+            self._all_arrived.set_exception(UserError(f"{REFUSALS['run']}: {AGAIN}"))
+            raise Disconnected("it is of another run")
         self._links[number] = link
         self._note_arrival()
         return number
 
     def _note_arrival(self) -> None:
         if len(self._links) == self._cluster.processes - 1:
-            self._full.set_result(None)
+            self._all_arrived.set_result(None)
 
     def _note_loss(self, number: int, reason: str) -> None:
-        if not self._full.done():
+        if not self._all_arrived.done():
             del self._links[number]  # it may come again
-        elif not self._over.done():
-            self._tell_all(lost=number)
-            self._over.set_exception(loss(number, reason))
+        elif not self._all_done.done():
+            self._broadcast(lost=number)
+            self._all_done.set_exception(process_lost(number, reason))
 
-    def _tell_all(self, **message: Any) -> None:
+    def _broadcast(self, **message: Any) -> None:
         for link in self._links.values():
             link.send(**message)
 

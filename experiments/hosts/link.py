@@ -1,7 +1,7 @@
 """What the processes of a run say to each other: lines of JSON over TCP, and a sign of life now and then.
 
 process I to 0   {"pigmm": 1, "process": I, "run": digest}, {"alive": true}, {"done": true}
-0 to process I   {"refused": "run" or "seat"}, {"alive": true}, {"all": true}, {"lost": J}, {"finished": true}
+0 to process I   {"refused": "run" or "taken"}, {"alive": true}, {"all": true}, {"lost": J}, {"finished": true}
 """
 
 import asyncio
@@ -17,7 +17,7 @@ LONGEST = 1024  # bytes of a line
 AGAIN = "give the same commands again, everywhere"
 REFUSALS = {
     "run": "the processes were not all given the same configuration and data, or not the same --processes",
-    "seat": "another run, or a process of the same number, is there already",
+    "taken": "another run, or a process of the same number, is there already",
 }
 
 
@@ -38,16 +38,16 @@ class Times(NamedTuple):
     """Without a sign of life, before a process counts as lost."""
 
 
-class Gone(Exception):
-    """A connection is of no more use; why."""
+class Disconnected(Exception):
+    """A connection that can no longer be used; the message says why."""
 
 
 class Link:
-    """A connection to another process, which is told all the time that this one is alive."""
+    """A connection to another process, which is sent a sign of life now and then."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, alive: float) -> None:
         self._reader, self._writer = reader, writer
-        self._beat = asyncio.create_task(self._keep_alive(alive))
+        self._heartbeat = asyncio.create_task(self._keep_alive(alive))
 
     def send(self, **message: Any) -> None:
         """Send a message; that it did not arrive shows when the other one is heard no more."""
@@ -58,24 +58,24 @@ class Link:
         """The next message.
 
         Raises:
-            Gone: there is none, or something else came.
+            Disconnected: there is none, or something else came.
         """
         try:
             async with asyncio.timeout(patience):
                 message = json.loads(await self._reader.readuntil())
         except TimeoutError as error:
-            raise Gone(f"silent for {patience:g} s") from error
+            raise Disconnected(f"silent for {patience:g} s") from error
         except (OSError, EOFError) as error:
-            raise Gone("its connection was lost") from error
+            raise Disconnected("its connection was lost") from error
         except (asyncio.LimitOverrunError, ValueError, RecursionError) as error:
-            raise Gone("it is no pigmm") from error
+            raise Disconnected("it is no pigmm") from error
         if not isinstance(message, dict):
-            raise Gone("it is no pigmm")
+            raise Disconnected("it is no pigmm")
         return message
 
     async def close(self) -> None:
         """End the connection when what was sent is on its way."""
-        self._beat.cancel()
+        self._heartbeat.cancel()
         self._writer.close()
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(1):
@@ -87,7 +87,7 @@ class Link:
             self.send(alive=True)
 
 
-async def see_address(host: str, until: float, poll: float) -> None:
+async def wait_for_address(host: str, until: float, poll: float) -> None:
     """See that a host has an address.
 
     Raises:
@@ -107,8 +107,8 @@ async def see_address(host: str, until: float, poll: float) -> None:
         await asyncio.sleep(poll)
 
 
-def loss(number: int, reason: str) -> UserError:
-    """What is told where another process was lost."""
+def process_lost(number: int, reason: str) -> UserError:
+    """The error of a run that has lost a process."""
     return UserError(
         f"another process of the run has stopped (process {number}: {reason}); "
         f"what was trained is saved: {AGAIN}, to resume"

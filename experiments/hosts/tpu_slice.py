@@ -13,8 +13,8 @@ def start_runtime(cluster: Cluster) -> None:
     """Find the devices of this process, together with all others; to be called before any device is used.
 
     jax meets one port above the run's own. It would end every process, by force and at once, when process 0 dies:
-    it is left again when all have their devices, as members never talk to each other and `experiments.hosts.meeting`
-    keeps watch.
+    it is left again when all have their devices, as members never talk to each other and
+    `experiments.hosts.process_group` keeps watch.
 
     Raises:
         UserError: they cannot be found.

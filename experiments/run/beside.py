@@ -29,13 +29,13 @@ def beside() -> Iterator[Executor]:
         UserError: the other process was killed.
     """
     if len(cores()) < 2:
-        yield _Here()
+        yield _SameProcess()
         return
     # Both would start a thread a core for every small product, and wait for each other's: slower than one thread each.
     threads = len(cores()) // 2
     with (
         threadpool_limits(threads),
-        ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _settle, (threads,)) as pool,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _initialise, (threads,)) as pool,
     ):
         try:
             yield pool
@@ -56,7 +56,7 @@ def shared(pool: Executor, task: Callable[..., T], arguments: Sequence[tuple[Any
     return [done[k] if k in done else future.result() for k, future in enumerate(futures)]
 
 
-def _settle(threads: int) -> None:
+def _initialise(threads: int) -> None:
     """Prepare the other process: it leaves signals and accelerators to the one that started it, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
@@ -74,7 +74,7 @@ def _leave_with_parent() -> None:
     os._exit(1)
 
 
-class _Here(Executor):
+class _SameProcess(Executor):
     """Does at once, in this process, what is submitted."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:

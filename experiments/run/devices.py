@@ -42,10 +42,10 @@ def idle_accelerators(root: Path = Path("/")) -> list[Idle]:
 def cuda_extra(root: Path = Path("/")) -> str:
     """The extra of this project that fits the NVIDIA driver: cuda13 if it is new enough, else cuda12."""
     try:
-        told = (root / "proc/driver/nvidia/version").read_text()
+        banner = (root / "proc/driver/nvidia/version").read_text()
     except OSError:
         return "cuda"
-    driver = re.search(r"Kernel Module\D*(\d+)\.", told)
+    driver = re.search(r"Kernel Module\D*(\d+)\.", banner)
     return "cuda13" if driver and int(driver[1]) >= CUDA13_DRIVER else "cuda12"
 
 

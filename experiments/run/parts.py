@@ -87,7 +87,7 @@ def train_parts(
         session: how it is carried out.
         parts: all of its parts, finished or not.
         chunk: members that each process trains at once.
-        report: told network-epochs done and in all.
+        report: called with network-epochs done and in all.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, when every process has saved and stopped.
@@ -99,18 +99,18 @@ def train_parts(
         "session": session._asdict(),
         "chunk": chunk,
     }
-    crew = _Crew(request, config.train.epochs, parts, report)
-    with collected_signals(crew.stop) as received, ThreadPoolExecutor(session.devices or len(cores())) as pool:
-        list(pool.map(crew.train, [part for part in parts if not part.finished]))
-    if crew.failure:
-        raise UserError(crew.failure)
+    workers = _Workers(request, config.train.epochs, parts, report)
+    with collected_signals(workers.stop) as received, ThreadPoolExecutor(session.devices or len(cores())) as pool:
+        list(pool.map(workers.train, [part for part in parts if not part.finished]))
+    if workers.failure:
+        raise UserError(workers.failure)
     if received:
         raise Interrupted(received[0])
     return concatenated([read_part(part.path) for part in parts])
 
 
-class _Crew:
-    """The processes at work, and what they report."""
+class _Workers:
+    """The worker processes, and what they report."""
 
     def __init__(self, request: dict, epochs: int, parts: list[Part], report: Callable[[int, int], None]) -> None:
         self.failure: str | None = None
@@ -148,11 +148,11 @@ class _Crew:
             for line in process.stdout:
                 message = json.loads(line)
                 failure = message.get("failed", failure)
-                self._hear(part, message)
+                self._receive(part, message)
             code = process.wait()
         self._running.remove(process)
         if code and not (self._stopped and code in STOPPED):
-            self._fail(failure or _what_happened(part, code))
+            self._fail(failure or _cause_of_death(part, code))
 
     def _fail(self, reason: str) -> None:
         self.failure = self.failure or reason
@@ -176,12 +176,12 @@ class _Crew:
         if self._stopped:  # between the check before and the line above
             process.terminate()
         assert process.stdin is not None
-        with suppress(BrokenPipeError):  # its exit code will tell
+        with suppress(BrokenPipeError):  # its exit code will show
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
         return process
 
-    def _hear(self, part: Part, message: dict) -> None:
+    def _receive(self, part: Part, message: dict) -> None:
         if "say" in message:
             print(message["say"], flush=True)
         if "done" in message:
@@ -195,8 +195,8 @@ def _cover(ranges: list[range], members: range) -> bool:
     return [part.start for part in ranges] == ends[:-1] and all(ranges) and ends[-1] == members.stop
 
 
-def _what_happened(part: Part, code: int) -> str:
-    """The end of a process that could not tell it itself."""
+def _cause_of_death(part: Part, code: int) -> str:
+    """Why a process ended that could not send it."""
     lines = part.log.read_text().strip().splitlines()
     if code < 0:
         reason = f"its process was killed by {signal.Signals(-code).name} (out of memory, perhaps)"

@@ -74,7 +74,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
     if not path.exists():
         plan_here(config, data, len(trained), session)  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
-        train_if_need_be(folder, config, data, session, trained)
+        train_if_needed(folder, config, data, session, trained)
         place = folder.within(PUBLISHED) if published else folder
         if fresh(folder, place):
             print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
@@ -107,7 +107,7 @@ def identify(config: RunConfig, data: Dataset) -> dict[str, Any]:
     return settings(config) | {"data": {"name": data.name, "digest": data.digest}}
 
 
-def train_if_need_be(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+def train_if_needed(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
     """Have the folder hold the results of these members, and nothing that was only needed to get there."""
     if not folder.has_results():
         measure(folder, config, data, session, members)
@@ -133,13 +133,13 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
             results = train_parts(folder, config, session, parts, plan.chunk, show)
     finally:
         stopwatch.store()
-    told = provenance(
+    origin = provenance(
         seed=config.train.seed,
         timing=stopwatch.timing(),
         network_epochs=len(members) * config.train.epochs,
         data=data.describe(),
     )
-    folder.write_json("provenance.json", told)
+    folder.write_json("provenance.json", origin)
     folder.write_results(results)
 
 

@@ -26,11 +26,11 @@ class Stopwatch:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder, self._began, self._kept = folder, time.monotonic(), -EVERY
-        self._before = _before(folder)
+        self._earlier_sessions = _earlier_sessions(folder)
 
     def timing(self) -> Timing:
         """The time up to now."""
-        started, seconds, sessions = self._before
+        started, seconds, sessions = self._earlier_sessions
         return Timing(started, seconds + time.monotonic() - self._began, sessions + 1)
 
     def keep(self) -> None:
@@ -47,10 +47,10 @@ class Stopwatch:
             self._folder.write_json(SESSIONS, content)
 
 
-def _before(folder: RunFolder) -> Timing:
+def _earlier_sessions(folder: RunFolder) -> Timing:
     """The time of earlier sessions; a damaged file costs no more than that."""
     try:
-        told = folder.read_json(SESSIONS)
-        return Timing(datetime.fromisoformat(told["started"]), float(told["seconds"]), int(told["sessions"]))
+        stored = folder.read_json(SESSIONS)
+        return Timing(datetime.fromisoformat(stored["started"]), float(stored["seconds"]), int(stored["sessions"]))
     except (UserError, TypeError, KeyError, ValueError):
         return Timing(datetime.now(UTC), 0.0, 0)

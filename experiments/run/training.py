@@ -53,8 +53,8 @@ def train_members(
         data: its images.
         members: the numbers of the members.
         session: how often to save, and on how many devices to train.
-        report: told network-epochs done and in all after every epoch of every chunk.
-        say: told what a person should know.
+        report: called with network-epochs done and in all after every epoch of every chunk.
+        say: called with messages for people.
         chunk: members trained at once, as `ensemble.memory.plan_memory` has chosen; None lets `train` choose.
 
     Raises:

@@ -29,9 +29,10 @@ def main() -> int:
 
 
 def _train(request: dict[str, Any]) -> int:
-    from experiments.run.runtime import configure
+    from experiments.run.runtime import configure, silence_orbax
 
     configure()
+    silence_orbax()
     from ensemble import DataError, load
     from experiments.cli.signals import Interrupted
     from experiments.errors import UserError
@@ -43,10 +44,10 @@ def _train(request: dict[str, Any]) -> int:
     identity, members = request["identity"] | {"members": request["range"]}, range(*request["range"])
 
     def report(done: int, total: int) -> None:
-        _tell(done=done)
+        _send(done=done)
 
     def say(text: str) -> None:
-        _tell(say=text)
+        _send(say=text)
 
     try:
         with RunFolder.open(Path(request["path"]), identity, patience=PATIENCE) as folder:
@@ -55,14 +56,14 @@ def _train(request: dict[str, Any]) -> int:
             folder.write_results(results)
             folder.remove(CHECKPOINTS)
     except (UserError, DataError) as error:
-        _tell(failed=str(error))
+        _send(failed=str(error))
         return 2
     except Interrupted as stop:
         return stop.exit_code
     return 0
 
 
-def _tell(**message: Any) -> None:
+def _send(**message: Any) -> None:
     print(json.dumps(message), file=sys.__stdout__, flush=True)
 
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
@@ -232,20 +232,15 @@ def hooks() -> tuple:
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
-    before = hooks()
     (tmp_path / "file").touch()
     with pytest.raises(SnapshotError, match="cannot save a checkpoint in"):
         Checkpoints(tmp_path / "file" / "checkpoints", RUN)
-    assert hooks() == before
 
 
-def test_what_a_program_does_with_errors_of_its_threads_is_its_own_again_afterwards(saved, folder):
+def test_what_a_program_does_with_errors_of_its_threads_is_left_to_the_program(folder):
     before = hooks()
     with Checkpoints(folder, RUN):
-        assert hooks() != before
-    assert hooks() == before
-    with files_of_at_most(2000), Checkpoints(folder, RUN) as checkpoints, suppress(SnapshotError):
-        checkpoints.save(saved[1][LAST])
+        assert hooks() == before
     assert hooks() == before
 
 

@@ -17,13 +17,13 @@ from tests.tiny import TINY
 
 
 @pytest.fixture
-def company(monkeypatch) -> None:
+def other_process(monkeypatch) -> None:
     """Have jax know of another process, which never answers."""
     monkeypatch.setattr(jax, "process_count", lambda: 2)
 
 
 @pytest.fixture
-def saved(company, tmp_path) -> tuple[Path, dict[int, Snapshot]]:
+def saved(other_process, tmp_path) -> tuple[Path, dict[int, Snapshot]]:
     folder, taken = tmp_path / "checkpoints", {}
     with Checkpoints(folder, RUN) as checkpoints:
 

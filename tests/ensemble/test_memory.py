@@ -9,7 +9,7 @@ import pytest
 
 from ensemble import Dataset, TrainConfig
 from ensemble.footprint import DoesNotFit, chunk_shapes, device_bytes, most_that_fit, shared_programs
-from ensemble.memory import PROGRAM, Machine, cpu_chunk, free_memory, needs, plan_memory
+from ensemble.memory import COPIES, PROGRAM, Machine, cpu_chunk, free_memory, needs, plan_memory
 from ensemble.sharding import member_mesh
 from ensemble.trainer import Trainer, nothing
 from experiments.errors import UserError
@@ -62,6 +62,12 @@ def test_recordings_are_counted_exactly():
     record = trainer.allocate(None)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(record))
     assert config.members * needs(config, tiny_data(), keep_hidden).recorded == size
+
+
+def test_recordings_are_counted_for_all_members_and_once_more_for_saving():
+    plan = plan_memory(PAPER, DATA, keep_hidden, CPU)
+    floats = 10 * 10 + 10 * 10 + 10 * 10
+    assert plan.recordings == COPIES * 1000 * 51 * (4 * floats + 3 * 4 + 1)
 
 
 def test_images_are_counted_on_every_device_and_in_every_process():

@@ -80,13 +80,13 @@ def numpy_training(weights, images, labels, config) -> tuple[list[np.ndarray], l
     return weights, losses
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_steps_are_adam_with_coupled_decay(weight_decay):
+@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}, {"beta1": 0.5, "beta2": 0.8, "eps": 0.01}], ids=str)
+def test_steps_are_adam_with_coupled_decay(settings):
     generator = np.random.default_rng(2)
     weights = [generator.normal(size=shape) / 3 for shape in ((5, 8), (5, 5), (3, 5))]
     images = generator.normal(size=(12, 7, 8))
     labels = generator.integers(0, 3, (12, 7))
-    config = TrainConfig(weight_decay=weight_decay, learning_rate=0.01)
+    config = TrainConfig(learning_rate=0.01, **settings)
     end, losses = replay(weights, images, labels, config)
     expected, expected_losses = numpy_training(weights, images, labels, config)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""The ensemble's training: members are independent of company, of chunks, of devices and of interruption."""
+"""The ensemble's training: members are independent of each other, of chunks, of devices and of interruption."""
 
 from dataclasses import replace
 
@@ -114,10 +114,10 @@ def test_chunks_and_devices_change_nothing(whole, chunk, devices):
     np.testing.assert_array_equal(whole.observed[0][:, 0], other.observed[0][:, 0])
 
 
-@pytest.mark.parametrize("company", [20, 1000])
-def test_member_17_is_the_same_in_any_company(company):
+@pytest.mark.parametrize("members", [20, 1000])
+def test_member_17_is_the_same_whichever_others_are_trained(members):
     alone = train(TINY, DATA, weights, members=np.array([17])).record
-    among = of_members(train(replace(TINY, members=company, chunk=None), DATA, weights).record, [17])
+    among = of_members(train(replace(TINY, members=members, chunk=None), DATA, weights).record, [17])
     assert_same(alone, among, TOLERANCE)
     for one, other in zip(alone.observed, among.observed, strict=True):
         np.testing.assert_array_equal(one[:, 0], other[:, 0])
@@ -198,6 +198,22 @@ def test_biases_take_part():
     assert train(config, DATA).record.finite.all()
 
 
+def test_biases_are_added_and_learned():
+    network = MLP((4, 3), biases=True)
+    shapes = init_params(network, jax.random.key(0), 16)
+    assert not any(leaf.any() for name, leaf in shapes.items() if name.startswith("bias"))
+    params = {name: leaf + 0.1 * k for k, (name, leaf) in enumerate(sorted(shapes.items()), start=1)}
+    images = jax.random.normal(jax.random.key(1), (5, 16))
+    hidden = np.maximum(params["kernel0"] @ images.T + params["bias0"], 0)
+    expected = params["kernel1"] @ hidden + params["bias1"]
+    logits = np.asarray(network.apply({"params": params}, images))
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-5)
+    start = MemberState(params, optimizer(TINY).init(params))
+    state, _ = member_step(network, TINY, start, images, jnp.arange(5) % 3)
+    for name, value in params.items():
+        assert (state.params[name] != value).any(), name
+
+
 def test_decay_acts_on_kernels_and_biases_alike():
     """As PyTorch's Adam: after one step the first moment is (1 - beta1) (gradient + decay w), of every parameter."""
     network, decay = MLP((4, 4), biases=True), 0.5
@@ -227,13 +243,27 @@ def test_a_batch_larger_than_the_training_set_is_refused():
         ("members", 0),
         ("epochs", -1),
         ("hidden", ()),
+        ("hidden", (4, 0)),
         ("learning_rate", 0.0),
+        ("beta1", -0.1),
+        ("beta1", 1.0),
+        ("beta2", -0.1),
+        ("beta2", 1.0),
+        ("eps", 0.0),
+        ("weight_decay", -0.1),
+        ("batch_size", 0),
+        ("seed", -1),
+        ("seed", 2**32),
         ("chunk", 0),
     ],
 )
 def test_settings_out_of_range_are_named(setting, value):
-    with pytest.raises(ValueError, match=setting):
+    with pytest.raises(ValueError, match=f"{setting} is "):
         TrainConfig(**{setting: value})
+
+
+def test_settings_at_the_ends_of_their_ranges_are_taken():
+    TrainConfig(members=1, epochs=0, hidden=(1,), beta1=0.0, beta2=0.0, batch_size=1, seed=2**32 - 1, chunk=1)
 
 
 def test_keys_depend_on_seed_and_member_only():

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.errors import UserError
 from experiments.hosts import cluster
-from experiments.hosts.cluster import Cluster, detected, given, needs_runtime, tpu_slice
+from experiments.hosts.cluster import Cluster, from_environment, from_options, needs_runtime, tpu_slice
 
 SLURM = {"SLURM_JOB_ID": "71", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "4", "SLURM_PROCID": "3"}
 OPEN_MPI = {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "1"}
@@ -30,15 +30,15 @@ SLICES = {
     ],
 )
 def test_slurm_tasks_meet_on_the_first_node(nodes, first):
-    found = detected(SLURM | {"SLURM_JOB_NODELIST": nodes})
+    found = from_environment(SLURM | {"SLURM_JOB_NODELIST": nodes})
     assert (found.host, *found[2:]) == (first, 4, 3)
     assert 1024 < found.port < 65535
-    assert detected(SLURM | {"SLURM_JOB_NODELIST": "elsewhere", "SLURM_STEP_NODELIST": nodes}) == found
+    assert from_environment(SLURM | {"SLURM_JOB_NODELIST": "elsewhere", "SLURM_STEP_NODELIST": nodes}) == found
 
 
 def test_two_steps_of_a_slurm_job_do_not_meet():
     nodes = {"SLURM_JOB_NODELIST": "node1"}
-    assert detected(SLURM | nodes).port != detected(SLURM | nodes | {"SLURM_STEP_ID": "1"}).port
+    assert from_environment(SLURM | nodes).port != from_environment(SLURM | nodes | {"SLURM_STEP_ID": "1"}).port
 
 
 @pytest.mark.parametrize(
@@ -50,26 +50,27 @@ def test_two_steps_of_a_slurm_job_do_not_meet():
     ],
 )
 def test_open_mpi_ranks_meet_where_mpirun_runs(uri, host):
-    found = detected(OPEN_MPI | {"OMPI_MCA_orte_hnp_uri": uri})
+    found = from_environment(OPEN_MPI | {"OMPI_MCA_orte_hnp_uri": uri})
     assert (found.host, *found[2:]) == (host, 2, 1)
 
 
 def test_open_mpi_that_does_not_tell_where_is_refused():
     with pytest.raises(UserError, match=r"does not tell where mpirun was started.*give --distributed HOST:PORT"):
-        detected(OPEN_MPI)
+        from_environment(OPEN_MPI)
 
 
 def test_hosts_of_a_tpu_slice_meet_at_its_first():
-    assert detected(SLICE) == Cluster("t0", cluster.TPU_PORT, 4, 2)
-    assert detected(SLICE | {"TPU_PROCESS_ADDRESSES": "a:8471,b:8471,c:8471"}) == Cluster("a", cluster.TPU_PORT, 3, 2)
+    assert from_environment(SLICE) == Cluster("t0", cluster.TPU_PORT, 4, 2)
+    by_address = SLICE | {"TPU_PROCESS_ADDRESSES": "a:8471,b:8471,c:8471"}
+    assert from_environment(by_address) == Cluster("a", cluster.TPU_PORT, 3, 2)
 
 
 def test_hosts_of_several_slices_are_numbered_on():
-    assert detected(SLICE | SLICES) == Cluster("m0", cluster.TPU_PORT, 8, 6)
+    assert from_environment(SLICE | SLICES) == Cluster("m0", cluster.TPU_PORT, 8, 6)
 
 
 def test_a_slice_goes_before_the_scheduler_that_started_it():
-    assert detected(SLURM | SLICE | {"SLURM_JOB_NODELIST": "node1"}).host == "t0"
+    assert from_environment(SLURM | SLICE | {"SLURM_JOB_NODELIST": "node1"}).host == "t0"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_other_machines_stay_out_of_the_runtime(environment):
     assert tpu_slice(environment) is None
     assert not needs_runtime(Cluster("a", 1, 2, 0), environment)
     with pytest.raises(UserError, match="neither Slurm, Open MPI nor a TPU slice"):
-        detected(environment)
+        from_environment(environment)
 
 
 def test_a_slice_is_joined_by_its_own_numbers_only():
@@ -134,18 +135,18 @@ def test_a_machine_that_asks_for_its_slice(monkeypatch, tmp_path):
 )
 def test_an_environment_that_makes_no_sense_is_refused(environment):
     with pytest.raises(UserError, match="give --distributed HOST:PORT --processes N --process I"):
-        detected(environment)
+        from_environment(environment)
 
 
 @pytest.mark.parametrize(
     ("text", "place"), [("node1:80", ("node1", 80)), ("[::1]:99", ("::1", 99)), ("10.0.0.1:65535", ("10.0.0.1", 65535))]
 )
 def test_places_are_understood(text, place):
-    assert given(text, 2, 1)[:2] == place
-    assert given(text, 2, 1).place == text
+    assert from_options(text, 2, 1)[:2] == place
+    assert from_options(text, 2, 1).place == text
 
 
 @pytest.mark.parametrize("text", ["node1", "node1:", ":80", "::1:80", "node1:0", "node1:65536", "a b:80", "[::1]", ""])
 def test_what_is_no_place_is_refused(text):
     with pytest.raises(UserError, match=r"is no place to meet: give HOST:PORT, such as node1:1234 or \[fe80::1\]:1234"):
-        given(text, 2, 1)
+        from_options(text, 2, 1)

@@ -200,7 +200,12 @@ def test_presets_are_the_papers():
     paper = PRESETS["paper-gaussian"].config.train
     assert (paper.members, paper.epochs, paper.hidden, paper.batch_size) == (1000, 50, (10, 10, 10), 100)
     assert PRESETS["paper-uniform-l2"].config.train.weight_decay == 0.01
+    assert PRESETS["paper-uniform"].config.train.weight_decay == 0.0
     assert PRESETS["width-640-uniform"].config.train.hidden == (640, 640)
+    for name, preset in PRESETS.items():
+        assert preset.config.train.init == ("uniform" if "uniform" in name else "gaussian")
+        assert preset.config.dataset == {"quickstart": "sample", "cifar10": "cifar10"}.get(name.split("-")[0], "mnist")
+        assert preset.config.save_weights == (not name.startswith(("width-160", "width-640")))
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -46,12 +46,19 @@ def running(folder: Path, until: str) -> Iterator[subprocess.Popen[str]]:
     """A run that has come as far as to have a file or folder of the given name."""
     with subprocess.Popen(command(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            while not any(folder.glob(until)):
+            while not is_there(folder, until):
                 assert process.poll() is None, process.communicate()
                 time.sleep(0.01)
             yield process
         finally:
             process.kill()
+
+
+def is_there(folder: Path, name: str) -> bool:
+    """Whether there is a file or folder of this name; one may be renamed while it is looked for."""
+    with suppress(FileNotFoundError):
+        return any(folder.glob(name))
+    return False
 
 
 CHECKPOINT = "**/checkpoints/[0-9]"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -49,7 +50,7 @@ def test_a_cpu_trains_in_a_process_a_core_and_an_accelerator_in_one(accelerator)
 @pytest.mark.parametrize("count", sorted({1, HERE}))
 def test_the_chunk_is_decided_once_whoever_trains(count, tmp_path, monkeypatch):
     """By the plan that is printed: this process is handed it as an argument, others as a part of their request."""
-    handed = {}
+    handed, one_writer = {}, threading.Lock()
 
     def train_members(*arguments) -> xr.Dataset:
         handed["chunk"] = arguments[-1]
@@ -62,7 +63,8 @@ def test_the_chunk_is_decided_once_whoever_trains(count, tmp_path, monkeypatch):
             handed.update(json.loads(json.dumps(request)))
 
         def train(self, part) -> None:
-            with RunFolder.open(part.path, identity | {"members": [part.members.start, part.members.stop]}) as folder:
+            mine = identity | {"members": [part.members.start, part.members.stop]}
+            with one_writer, RunFolder.open(part.path, mine) as folder:
                 folder.write_results(results_of(part.members))
 
         def stop(self) -> None:

@@ -24,6 +24,7 @@ def test_models_come_back_from_their_file(tmp_path):
     (tmp_path / "models.json").write_text(json.dumps(to_json(fitted)))
     read = read_parameters(tmp_path / "models.json")
     assert list(read) == ["L1", "L2"]
+    assert to_json(fitted)["epoch"] == 2
     np.testing.assert_array_equal(read["L2"], fitted.parameters[-1, 1])
 
 
@@ -39,11 +40,17 @@ def test_training_starts_from_samples_of_the_model():
     np.testing.assert_array_equal(record.observed[0], drawn.observed[0])
 
 
-def test_a_sampled_member_is_the_same_in_any_company():
+def test_a_sampled_member_does_not_depend_on_the_others():
     initial = sampled_start(CONFIG, 4)
     together, alone = initial(np.arange(6))[1], initial(np.array([4]))[1]
     np.testing.assert_array_equal(together[4], alone[0])
     assert len({matrix.tobytes() for matrix in together}) == 6
+
+
+def test_layers_that_start_from_one_model_start_from_different_samples_of_it():
+    started = sampled_start(replace(CONFIG, start={"L1": F, "L2": F}), 4)(np.arange(3))
+    assert list(started) == [1, 2]
+    assert (started[1] != started[2]).any(axis=(1, 2)).all()
 
 
 def test_layers_and_models_that_cannot_start_are_refused():

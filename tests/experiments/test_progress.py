@@ -7,6 +7,20 @@ from experiments.cli import progress
 from experiments.cli.progress import Progress
 
 
+def test_a_line_tells_what_is_done_how_fast_and_how_long_it_will_take(tmp_path, monkeypatch):
+    clock = itertools.count(0.0, 20.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with (tmp_path / "lines").open("w") as lines:
+        shown = Progress("training", "network-epochs", lines)
+        for done in (10, 30, 8000):
+            shown.update(done, 8000)
+    assert (tmp_path / "lines").read_text().splitlines() == [
+        "training: 10/8000 network-epochs (0%)",
+        "training: 30/8000 network-epochs (0%), 1/s, 2:12:50 left",
+        "training: 8000/8000 network-epochs (100%), 200/s, 0:00 left",
+    ]
+
+
 def test_a_chunk_that_begins_anew_leaves_no_negative_rate(tmp_path, monkeypatch):
     clock = itertools.count(0.0, 20.0)
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))

@@ -1,7 +1,10 @@
 """Provenance: complete, plain JSON, and about this source tree only."""
 
 import json
+import os
+import platform
 import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.compiler import verdict
 from experiments.run import stages
 from experiments.run.presets import RunConfig, settings
-from experiments.run.provenance import git_state, provenance
+from experiments.run.provenance import SOURCE, git_state, provenance
 from experiments.run.stopwatch import Timing
 from experiments.run.training import Session
 from experiments.store import atomic
@@ -20,8 +24,10 @@ from tests.experiments.test_merge import results_of
 from tests.tiny import TINY, tiny_data
 
 
-def test_provenance_is_complete(tmp_path: Path):
+def test_provenance_is_complete(tmp_path: Path, monkeypatch):
     began = datetime.now(UTC) - timedelta(seconds=4)
+    monkeypatch.setattr(sys, "argv", ["pigmm", "run", "a preset"])
+    monkeypatch.setenv("JAX_OF_THIS_TEST", "1")
     record = provenance(seed=7, timing=Timing(began, 4.0, sessions=2), network_epochs=20, data="ten images")
     atomic.write_json(tmp_path / "provenance.json", record)
     assert json.loads((tmp_path / "provenance.json").read_text()) == record
@@ -29,7 +35,17 @@ def test_provenance_is_complete(tmp_path: Path):
     assert record["seeds"] == {"root": 7}
     assert record["data"] == "ten images"
     assert record["network_epochs_per_second"] == 5.0
+    assert record["wall_seconds"] == 4.0
     assert record["sessions"] == 2
+    assert record["command"] == "pigmm run 'a preset'"
+    assert record["python"] == platform.python_version()
+    assert record["platform"] == platform.platform()
+    assert record["cpus"] == os.cpu_count()
+    assert record["deterministic"] is True
+    assert record["git"] == git_state(SOURCE)
+    assert record["compiler_check"] == verdict().to_json()
+    assert record["environment"]["JAX_OF_THIS_TEST"] == "1"
+    assert all(name.startswith(("XLA_", "JAX_")) for name in record["environment"])
     assert record["backend"] == "cpu"
     assert len(record["devices"]) == 2
     assert "--xla_force_host_platform_device_count=2" in record["environment"]["XLA_FLAGS"]

@@ -7,9 +7,10 @@ import pytest
 import xarray as xr
 
 from ensemble import TrainResult, train
+from experiments.run.laws import initial_laws
 from experiments.run.observer import Observer, square_layers
-from experiments.run.presets import RunConfig
-from experiments.run.recording import kept_matrices, to_dataset
+from experiments.run.presets import RunConfig, settings
+from experiments.run.recording import from_dataset, kept_matrices, to_dataset
 from experiments.store.netcdf import decode, encode
 from invariants import BIPARTITE, PAPER, evaluate
 from tests.tiny import TINY, tiny_data
@@ -76,6 +77,15 @@ def test_matrices_that_were_not_kept_are_none(result):
     without = to_dataset(replace(CONFIG, save_weights=False), DATA, result._replace(record=record))
     assert "weights" not in without
     assert kept_matrices(without, [0]) is None
+
+
+def test_the_analysis_gets_the_size_of_every_layer_and_the_law_it_started_from(results):
+    recording = from_dataset(results)
+    assert (recording.layers, recording.dims) == (("L1", "L3", "L5"), (5, 3, 4))
+    laws = initial_laws(settings(replace(CONFIG, start={"L3": [0.0] * 13})), recording)
+    assert [law and float(law.cumulant(2)) for law in laws] == [pytest.approx(1 / 5), None, pytest.approx(1 / 4)]
+    np.testing.assert_array_equal(recording.test_loss, results["test_loss"])
+    np.testing.assert_array_equal(recording.train_loss, results["train_loss"])
 
 
 def test_losses_are_filed_by_member_and_epoch(results, result):

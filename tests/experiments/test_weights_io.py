@@ -15,6 +15,15 @@ def saved(path: Path, array: np.ndarray) -> Path:
     return path
 
 
+def test_both_versions_of_the_format_and_other_kinds_of_numbers_are_read(tmp_path):
+    for version, kind in (((1, 0), ">f4"), ((2, 0), "<f8"), ((2, 0), "<i2")):
+        with (tmp_path / "weights.npy").open("wb") as file:
+            np.lib.format.write_array(file, ARRAY.astype(kind), version)
+        read = read_array(tmp_path / "weights.npy")
+        np.testing.assert_array_equal(read, ARRAY)
+        assert read.dtype == np.dtype(kind)
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_both_orders_of_memory_are_read(suffix, order, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.hosts.cluster import Cluster
 from experiments.hosts.link import Times
-from experiments.hosts.meeting import Meeting
+from experiments.hosts.process_group import ProcessGroup
 
 RUN = {"seed": 1}
 QUICK = {"silence": 3.0, "alive": 0.2, "poll": 0.1, "resolving": 1.0, "hello": 1.0}
@@ -22,18 +22,18 @@ import json, sys
 from experiments.hosts.cluster import Cluster
 from experiments.errors import UserError
 from experiments.hosts.link import Times
-from experiments.hosts.meeting import Meeting
+from experiments.hosts.process_group import ProcessGroup
 from experiments.cli.signals import Interrupted, raised_signals
 place, run, times = json.loads(sys.argv[1])
-meeting = Meeting(Cluster(*place), run, Times(**times))
+group = ProcessGroup(Cluster(*place), run, Times(**times))
 try:
-    with raised_signals(), meeting:
+    with raised_signals(), group:
         print("all", flush=True)
         sys.stdin.readline()
-        meeting.wait_for_all()
+        group.wait_for_all()
         print("finished")
 except Interrupted:
-    print(meeting.lost)
+    print(group.lost)
 except UserError as error:
     print(error)
 """
@@ -97,7 +97,7 @@ def reached(port: int) -> socket.socket:
 
 
 def hello(port: int, processes: int, process: int) -> bytes:
-    digest = Meeting(Cluster("127.0.0.1", port, processes, process), RUN)._digest
+    digest = ProcessGroup(Cluster("127.0.0.1", port, processes, process), RUN)._digest
     return json.dumps({"pigmm": 1, "process": process, "run": digest}).encode() + b"\n"
 
 
@@ -177,7 +177,7 @@ def test_strangers_are_cut_off_and_do_no_harm(port, content):
             host.arrive()
             with reached(port) as late:
                 late.sendall(b'{"pigmm": 1, "process": 1, "run": "another"}\n')
-                assert json.loads(late.makefile().readline()) == {"refused": "seat"}
+                assert json.loads(late.makefile().readline()) == {"refused": "taken"}
             assert all_finish(host, guest)
 
 

@@ -1,4 +1,4 @@
-"""The company of a run's processes: that all are there, that one is lost, that all are done, over TCP in a thread.
+"""The process group of a run: all have arrived, one is lost, all are done; over TCP, in a thread.
 
 Process 0 listens (`experiments.hosts.host`), the others connect (`experiments.hosts.guest`). A process is lost when its
 connection closes, as the system sees to when it dies, or when nothing was heard from it for `Times.silence`.
@@ -21,11 +21,11 @@ from experiments.hosts.host import Host
 from experiments.hosts.link import Times
 from experiments.store import atomic
 
-LEAVING = 3.0  # seconds to end the connections in
+CLOSING = 3.0  # seconds to end the connections in
 PATIENT = Times()
 
 
-class Meeting:
+class ProcessGroup:
     """The other processes of a run; a context manager, which is entered when all are there.
 
     From then on the loss of another process reaches the main thread as SIGTERM, so that it saves and stops.
@@ -36,10 +36,10 @@ class Meeting:
         times: how long to wait.
 
     Attributes:
-        lost: what is to be told if another process was lost.
+        lost: the message of the error, if another process was lost.
 
     Raises:
-        UserError: the others did not come, or were given another run; there is no way to meet.
+        UserError: the others did not come, or were given another run; there is no way to connect.
     """
 
     def __init__(self, cluster: Cluster, run: dict[str, Any], times: Times = PATIENT) -> None:
@@ -49,9 +49,9 @@ class Meeting:
         self._digest = hashlib.sha256(content.encode()).hexdigest()
         self._arrived, self._finished = Future[None](), Future[None]()
         self._watching = self._leaving = False
-        self._thread = threading.Thread(target=self._attend, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> "Meeting":
+    def __enter__(self) -> "ProcessGroup":
         self._thread.start()
         try:
             self._arrived.result()
@@ -80,29 +80,29 @@ class Meeting:
     def _leave(self) -> None:
         self._watching, self._leaving = False, True
         self._in_thread(lambda: self._task.cancel())
-        self._thread.join(LEAVING)
+        self._thread.join(CLOSING)
 
     def _in_thread(self, call: Callable[[], object]) -> None:
         """Call something in the thread, unless that has not begun, or has ended."""
         with suppress(RuntimeError, AttributeError):
             self._loop.call_soon_threadsafe(call)
 
-    def _attend(self) -> None:
+    def _run(self) -> None:
         """The thread."""
         try:
-            asyncio.run(self._meet())
+            asyncio.run(self._connect())
             self._finished.set_result(None)
         except BaseException as error:
             self._fail(error)
 
-    async def _meet(self) -> None:
+    async def _connect(self) -> None:
         task = asyncio.current_task()
         assert task is not None
         side = Host if self._cluster.process == 0 else Guest
         self._side = side(self._cluster, self._digest, self._times, lambda: self._arrived.set_result(None))
         self._task, self._loop = task, asyncio.get_running_loop()
         if not self._leaving:  # from now on, leaving cancels the task
-            await self._side.attend()
+            await self._side.run()
 
     def _fail(self, error: BaseException) -> None:
         if not self._arrived.done():
