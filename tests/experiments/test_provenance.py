@@ -28,6 +28,7 @@ def test_provenance_is_complete(tmp_path: Path, monkeypatch):
     began = datetime.now(UTC) - timedelta(seconds=4)
     monkeypatch.setattr(sys, "argv", ["pigmm", "run", "a preset"])
     monkeypatch.setenv("JAX_OF_THIS_TEST", "1")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
     record = provenance(seed=7, timing=Timing(began, 4.0, sessions=2), network_epochs=20, data="ten images")
     atomic.write_json(tmp_path / "provenance.json", record)
     assert json.loads((tmp_path / "provenance.json").read_text()) == record
@@ -40,7 +41,7 @@ def test_provenance_is_complete(tmp_path: Path, monkeypatch):
     assert record["command"] == "pigmm run 'a preset'"
     assert record["python"] == platform.python_version()
     assert record["platform"] == platform.platform()
-    assert record["cpus"] == os.cpu_count()
+    assert record["cpus"] == 7
     assert record["deterministic"] is True
     assert record["git"] == git_state(SOURCE)
     assert record["compiler_check"] == verdict().to_json()
