@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from analysis.contrast import Contrast, Difference, Ensemble, contrast_ensembles, mean_difference, no_contrast
+from analysis.inference.multiplicity import hierarchical
 from analysis.recording import Recording, included
 from analysis.statistics import Statistics
 from analysis.symmetry import Symmetry
@@ -33,7 +34,7 @@ class Between(NamedTuple):
     invariants: Difference
     """Of the mean invariants [E, L, graphs]."""
     q: Float[np.ndarray, "E L graphs"]
-    """Their p-values adjusted for the false-discovery rate within each epoch and layer."""
+    """Their p-values adjusted for the false-discovery rate within each epoch and layer that is found to differ."""
     accuracy: Difference
     """Of the mean test accuracies [E]; NaN without training."""
 
@@ -90,9 +91,10 @@ def contrast_recordings(first: Recording, second: Recording, *, paired: bool = F
         [_contrast(one, other, (e, i), symmetry, paired=paired) for i, (_, symmetry) in enumerate(layers)]
         for e in range(len(epochs))
     ]
-    names = ("w2", "w2_se", "w2_null", "w2_p", "w2_squared_parts", "invariants", "q")
+    names = ("w2", "w2_se", "w2_null", "w2_p", "w2_squared_parts", "invariants")
     stacked = {name: np.array([[getattr(cell, name) for cell in row] for row in cells]) for name in names}
     invariants = Difference._make(np.moveaxis(stacked.pop("invariants"), 2, 0))
+    stacked["q"] = hierarchical(invariants.p)
     return Between(
         epochs=epochs,
         layers=tuple(name for name, _ in layers),

@@ -7,18 +7,16 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import betaincinv, gammaincinv
 
-from analysis.inference.errors import uncertainty
 from analysis.inference.gaussianity import Shape, block_shape, coordinate_quantiles, whitened_coordinates
 from analysis.inference.moments import deviation, moments
-from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.multiplicity import benjamini_hochberg, hierarchical
 from analysis.inference.nesting import wald_within
 from analysis.inference.normality import Quantiles, mahalanobis_quantiles
 from analysis.inference.randomisation import Invariance, Permutations, accepted_permutations, invariance_test
-from analysis.inference.resampling import bootstrap
+from analysis.inference.theory_test import theory_test
 from analysis.model.fitting import fit_moments
 from analysis.model.wick import expectations
 from analysis.recording import Recording, included
-from analysis.statistics import REPLICATES, SEED
 from analysis.symmetry import Simultaneous, Symmetric, Symmetry
 from invariants import Graph
 
@@ -104,6 +102,10 @@ def inspect_recording(
                 remarks.append(f"{layer} at epoch {number} was not inspected: {cause}.")
             else:
                 found.append(inspect(stack, symmetry, number, layer))
+    if found:
+        # Controlled within each epoch and layer that is found to deviate, as in the other statistics.
+        q = hierarchical(np.array([one.p for one in found]))
+        found = [one._replace(q=row) for one, row in zip(found, q, strict=True)]
     return Findings(tuple(found), tuple(remarks))
 
 
@@ -120,10 +122,10 @@ def inspect(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, epoch: int, l
     model = fit_moments(blocks, symmetry).model
     whitened = whitened_coordinates(stack, model)
     distances = mahalanobis_quantiles(blocks, symmetry)
-    errors = uncertainty(values, blocks, graphs, symmetry, None, bootstrap(members, REPLICATES, SEED))
+    test = theory_test(values, blocks, graphs, symmetry)
     theory, observed = expectations(model.parameters, graphs, symmetry), moments(values)
     permutations, shape = _permutations(stack, symmetry), block_shape(whitened)
-    causes = dict.fromkeys([*(test.status for test in permutations.values()), shape.status])
+    causes = dict.fromkeys([*(group.status for group in permutations.values()), shape.status, test.status])
     return Inspection(
         epoch=epoch,
         layer=layer,
@@ -140,9 +142,9 @@ def inspect(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, epoch: int, l
         mean=observed.mean,
         std=observed.std,
         deviation=deviation(theory, observed.mean, observed.std),
-        z=np.abs(errors.z),
-        p=errors.p,
-        q=benjamini_hochberg(errors.p),
+        z=np.abs(test.z),
+        p=test.p,
+        q=benjamini_hochberg(test.p),
         status="; ".join(cause for cause in causes if cause != "ok") or "ok",
     )
 

@@ -10,13 +10,23 @@ from analysis.statistics import Statistics, summary
 DIMENSIONS = {
     "invariant": ("mean", "std", "se"),
     "fitted": ("expected_initial", "se_initial"),
-    "predicted": ("theory", "theory_se", "deviation", "deviation_se", "z", "p", "q"),
+    "predicted": ("theory", "theory_se", "deviation", "deviation_se", "deviation_chance", "z", "p", "q"),
     "parameter": ("parameters", "parameters_se", "unbiased"),
     "model": ("loglik", "aic", "bic", "held_out", "model_p", "model_effect"),
     "part": ("w2_squared_parts",),
     "": (
         *("members", "excluded", "status", "accepted", "initial_variance"),
-        *("w2", "w2_se", "w2_null", "w2_null_upper", "normality_p", "normality_effect"),
+        *(
+            "w2",
+            "w2_se",
+            "w2_debiased",
+            "w2_low",
+            "w2_high",
+            "w2_null",
+            "w2_null_upper",
+            "normality_p",
+            "normality_effect",
+        ),
     ),
 }
 """The last axis of each field."""

@@ -60,18 +60,27 @@ class Statistics:
     deviation: Float[np.ndarray, "*at predicted"]
     """|theory - mean| / std, in standard deviations over members, as published."""
     deviation_se: Float[np.ndarray, "*at predicted"]
-    """Its standard error; also what a deviation is by chance: theory and mean come from the same members."""
+    """Its standard error, by bootstrap over members."""
+    deviation_chance: Float[np.ndarray, "*at predicted"]
+    """What 95 % of deviations stay below if the model holds: theory and mean come from the same members."""
     z: Float[np.ndarray, "*at predicted"]
-    """|theory - mean| over the joint standard error of the difference."""
+    """|theory - mean| over the joint standard error of the difference, as a normal quantile; without the bias of the
+    plug-in theory."""
     p: Float[np.ndarray, "*at predicted"]
     """Two-sided p-value of the same."""
     q: Float[np.ndarray, "*at predicted"]
-    """p adjusted for the false-discovery rate among the predicted invariants of one epoch and layer."""
+    """p adjusted for the false-discovery rate within each epoch and layer that is found to deviate."""
     w2: Float[np.ndarray, "*at"]
     """2-Wasserstein distance (not squared) of the plug-in law to the initial i.i.d. Gaussian, in units of the matrices;
     to the nearest i.i.d. Gaussian where the initial law is unknown."""
     w2_se: Float[np.ndarray, "*at"]
-    """Its standard error; not valid for distances near `w2_null`."""
+    """Its standard error; not valid for distances near `w2_null`, where `w2_low` and `w2_high` are."""
+    w2_debiased: Float[np.ndarray, "*at"]
+    """The distance less what chance adds to its square."""
+    w2_low: Float[np.ndarray, "*at"]
+    """Lower end of a 95 % interval of the distance, valid at every distance."""
+    w2_high: Float[np.ndarray, "*at"]
+    """Upper end."""
     w2_null: Float[np.ndarray, "*at"]
     """What as many unchanged members show on average."""
     w2_null_upper: Float[np.ndarray, "*at"]
@@ -253,9 +262,9 @@ def normalised_change(statistics: Statistics) -> Float[np.ndarray, "L predicted"
 
 
 def resolved_change(statistics: Statistics) -> Bool[np.ndarray, "L predicted"]:
-    """Whether a deviation exceeds twice its standard error at the first or the last epoch: else its change is noise."""
-    ratio = statistics.deviation > 2 * statistics.deviation_se
-    return ratio[0] | ratio[-1]
+    """Whether a deviation exceeds what chance makes of it at the first or the last epoch: else its change is noise."""
+    clear = statistics.deviation > statistics.deviation_chance
+    return clear[0] | clear[-1]
 
 
 def entry_variance(statistics: Statistics) -> Float[np.ndarray, "*at"]:

@@ -8,11 +8,12 @@ from jaxtyping import Float
 
 from analysis.inference.errors import uncertainty
 from analysis.inference.moments import deviation, moments
-from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.multiplicity import benjamini_hochberg, hierarchical
 from analysis.inference.nesting import NestedTests, accepted, nested_tests, within_full
 from analysis.inference.normality import normality_test
 from analysis.inference.null import distance_to, null_distance
 from analysis.inference.resampling import bootstrap
+from analysis.inference.theory_test import chance_level, theory_test
 from analysis.model.entry_law import EntryLaw
 from analysis.model.family import fit_family, nearest_iid
 from analysis.model.fitting import OK, fit_moments, read_ensemble, unbiasing
@@ -73,8 +74,10 @@ def study_recording(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> 
         ]
         for e in range(epochs)
     ]
+    p = np.array([[cell.p for cell in row] for row in cells])
     return stacked(
         cells,
+        q=hierarchical(p),
         symmetries=recording.symmetries,
         epochs=recording.epochs,
         layers=recording.layers,
@@ -102,6 +105,7 @@ def describe(
     reference = initial_model(law, symmetry)
     resampling = bootstrap(members, REPLICATES, SEED)
     errors = uncertainty(values[:, low:], block_moments, symmetry.predicted, symmetry, reference, resampling)
+    test = theory_test(values[:, low:], block_moments, symmetry.predicted, symmetry)
     target = nearest_iid(f, symmetry) if reference is None else reference.parameters
     spread = float(symmetry.unpack(target).covariances[-1][0, 0])
     null = null_distance(law or EntryLaw.gaussian(spread**0.5), symmetry, members, nearest=law is None)
@@ -114,7 +118,7 @@ def describe(
         layers=(),
         members=np.array(members + excluded),
         excluded=np.array(excluded),
-        status=np.array(status_with(fitted.status, excluded)),
+        status=np.array(status_with(_joined(fitted.status, test.status), excluded)),
         mean=observed.mean,
         std=observed.std,
         se=observed.se,
@@ -128,11 +132,15 @@ def describe(
         theory_se=errors.theory,
         deviation=deviation(theory, observed.mean[low:], observed.std[low:]),
         deviation_se=errors.deviation,
-        z=np.abs(errors.z),
-        p=errors.p,
-        q=benjamini_hochberg(errors.p),
+        deviation_chance=chance_level(test, observed.std[low:], members),
+        z=np.abs(test.z),
+        p=test.p,
+        q=benjamini_hochberg(test.p),
         w2=np.array(float(distance_to(reference, f, symmetry))),
         w2_se=np.array(errors.w2),
+        w2_debiased=np.array(errors.distance.debiased),
+        w2_low=np.array(errors.distance.low),
+        w2_high=np.array(errors.distance.high),
         w2_null=np.array(null.mean),
         w2_null_upper=np.array(null.upper),
         w2_squared_parts=wasserstein_squared_parts(f, target, symmetry),
@@ -153,6 +161,11 @@ def initial_model(law: EntryLaw | None, symmetry: Symmetry) -> Gaussian | None:
     if law is None:
         return None
     return model_of(symmetry, symmetry.isotropic(float(law.cumulant(1)), float(law.cumulant(2)) ** 0.5))
+
+
+def _joined(*statuses: str) -> str:
+    """Several statuses as one."""
+    return "; ".join(status for status in dict.fromkeys(statuses) if status != OK) or OK
 
 
 def status_with(fit_status: str, excluded: int) -> str:

@@ -1,14 +1,15 @@
-"""A law fitted to an ensemble against the means of the same ensemble: errors, z and p, jointly over its members."""
+"""Standard errors of everything that is fitted to an ensemble, jointly over its members, by resampling them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import erfc
 
-from analysis.inference.null import distance_to
+from analysis.inference.distance import Distance, debiased_distance, error_lengths
+from analysis.inference.null import squared_distance_to
 from analysis.inference.resampling import Resampling
+from analysis.model.family import nearest_iid
 from analysis.model.gaussian import Gaussian
 from analysis.model.plugin import parameters_from_moments, replicated_parameters
 from analysis.model.wick import expectations
@@ -16,11 +17,11 @@ from analysis.symmetry import Symmetry
 from invariants import Graph
 
 ROUNDING = 1e-12
-"""Differences and errors below this fraction of the values compared are rounding errors."""
+"""Errors below this fraction of the values compared are rounding errors, and count as 0."""
 
 
 class Uncertainty(NamedTuple):
-    """Standard errors over members, and tests of the theory; all NaN for a single member, which shows no error."""
+    """Standard errors over members; all NaN for a single member, which shows no error."""
 
     parameters: Float[np.ndarray, "parameters"]
     """Standard errors of the plug-in parameters."""
@@ -29,15 +30,11 @@ class Uncertainty(NamedTuple):
     difference: Float[np.ndarray, "graphs"]
     """Joint standard errors of theory minus mean: both come from the same members, so their errors are correlated."""
     deviation: Float[np.ndarray, "graphs"]
-    """Standard errors of (theory - mean) / std, to first order."""
-    bias: Float[np.ndarray, "graphs"]
-    """Bias of order 1/N of the theory, a nonlinear function of the fit; subtract it for a nearly unbiased theory."""
-    z: Float[np.ndarray, "graphs"]
-    """(theory - mean) / difference, with its sign; 0 where there is none by construction, NaN where the error is all rounding."""
-    p: Float[np.ndarray, "graphs"]
-    """Two-sided p-values of z from the normal distribution."""
+    """Standard errors of (theory - mean) / std, the ratio taken in every replicate: both rest on the same members."""
     w2: float
-    """Standard error of the 2-Wasserstein distance (not squared) to the reference."""
+    """Standard error of the 2-Wasserstein distance (not squared) to the reference, valid far from 0."""
+    distance: Distance
+    """That distance without the bias of the plug-in one, with an interval valid at every distance."""
 
 
 def uncertainty(
@@ -48,12 +45,12 @@ def uncertainty(
     reference: Gaussian | None,
     resampling: Resampling,
 ) -> Uncertainty:
-    """Standard errors and tests of an ensemble; the cost is one product of weights and features.
+    """Standard errors of an ensemble; the cost is one product of weights and features.
 
     Args:
         values: value of every graph for every member, all finite.
         block_moments: the `block_moments` of every member.
-        graphs: the invariants whose theory is tested.
+        graphs: the invariants whose theory is meant.
         symmetry: of the law.
         reference: the law that distances are taken to; None for the nearest i.i.d. law of every replicate.
         resampling: replicates of these N members, from `bootstrap` or `jackknife`.
@@ -64,33 +61,50 @@ def uncertainty(
     members = resampling.weights.shape[1]
     if members != len(values):
         raise ValueError(f"resampling of {members} members for {len(values)}: make one for as many as there are")
-    theory = expectations(parameters_from_moments(block_moments, symmetry), graphs, symmetry)
+    f = parameters_from_moments(block_moments, symmetry)
     replicates = replicated_parameters(block_moments, resampling.weights, symmetry)
-    theories = expectations(replicates, graphs, symmetry)
+    theory, theories = (expectations(each, graphs, symmetry) for each in (f, replicates))
     mean, std = np.mean(values, axis=0), np.std(values, axis=0)
     means, stds = _replicated(values - mean, resampling)
-    difference = theory - mean
     differences = theories - mean - means
     scale = ROUNDING * (np.abs(theory) + np.abs(mean) + std)
-    spread = resampling.error(differences)
-    error = np.where(np.abs(spread) <= scale, 0.0, spread)  # what is rounding; NaN stays
-    positive = np.where(std > 0, std, np.nan)
-    deviations = (differences - difference / positive * stds) / positive
-    # Degree 1 and 2 are fitted, and what does not vary is predicted exactly or not at all. Elsewhere an error that is
-    # all rounding, as at a large common mean, says nothing.
-    exact = np.array([graph.degree <= 2 for graph in graphs]) | (std <= scale)
-    no_difference = exact & (error == 0) & (np.abs(difference) <= scale)
-    z = np.where(no_difference, 0.0, difference / np.where(error > 0, error, np.nan))
+    error = resampling.error(differences)
+    error = np.where(np.abs(error) <= scale, 0.0, error)  # NaN stays
+    ratios = differences / np.where(stds > 0, stds, np.nan)
     return Uncertainty(
         parameters=resampling.error(replicates),
         theory=resampling.error(theories),
         difference=error,
-        deviation=np.where(error == 0, 0.0, resampling.error(deviations)),
-        bias=resampling.bias(differences, difference),
-        z=z,
-        p=erfc(np.abs(z) / np.sqrt(2)),
-        w2=float(resampling.error(distance_to(reference, replicates, symmetry))),
+        deviation=np.where(error == 0, 0.0, _error_where_known(ratios, resampling)),
+        w2=float(resampling.error(np.sqrt(squared_distance_to(reference, replicates, symmetry)))),
+        distance=_distance(f, replicates, reference, symmetry, resampling),
     )
+
+
+def _distance(
+    f: np.ndarray, replicates: np.ndarray, reference: Gaussian | None, symmetry: Symmetry, resampling: Resampling
+) -> Distance:
+    """Distance to the reference, or to the nearest i.i.d. law."""
+    squared = float(squared_distance_to(reference, f, symmetry))
+    if reference is None:
+        # What the errors alone show: those of the fit around the nearest law, and of that law itself.
+        nearest = nearest_iid(f, symmetry)
+        shifted = nearest + replicates - f
+        errors = squared_distance_to(None, shifted, symmetry)
+    else:
+        errors = error_lengths(f, replicates - f, symmetry)
+    distances = squared_distance_to(reference, replicates, symmetry)
+    return debiased_distance(squared, distances, errors, resampling, resampling.weights.shape[1])
+
+
+def _error_where_known(values: np.ndarray, resampling: Resampling) -> np.ndarray:
+    """Standard errors over the replicates with a value: in few of few members nothing varies."""
+    known = np.isfinite(values)
+    enough = known.sum(axis=0) > len(values) // 2
+    filled = np.where(known, values, np.nan)
+    mean = np.nansum(filled, axis=0) / np.maximum(known.sum(axis=0), 1)
+    variance = np.nansum((filled - mean) ** 2, axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(enough, np.sqrt(resampling.inflation * variance), np.nan)
 
 
 def _replicated(

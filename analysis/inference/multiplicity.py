@@ -21,6 +21,28 @@ def benjamini_hochberg(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*te
     return _adjusted(p, inflate=False)
 
 
+def hierarchical(p: Float[np.ndarray, "*cells tests"]) -> Float[np.ndarray, "*cells tests"]:
+    """Adjusted p-values q over cells, such as epochs and layers, and the tests within each.
+
+    With b_ij the Benjamini-Hochberg p of test j within cell i, s_i = min_j b_ij, and s_(k) the k-th smallest of m cells,
+    q_ij = min over k of min(1, (m/k) max(b_ij, s_(k))): Benjamini-Hochberg over the cells, then within the R that are
+    rejected at level alpha R/m. It controls the false share within the cells that are shown as deviating, on average
+    over them; pooled, many true deviations in some cells would raise the level at which all others are tested. A single
+    cell is Benjamini-Hochberg. A NaN is a test that was not made, and a cell of NaN does not count.
+
+    Source: Benjamini and Bogomolov, J. R. Statist. Soc. B 76 (2014), 297.
+    """
+    cells = p.reshape(-1, p.shape[-1])
+    within = np.array([benjamini_hochberg(row) for row in cells])
+    made = ~np.all(np.isnan(within), axis=1)
+    q = np.full(cells.shape, np.nan)
+    if np.any(made):
+        smallest = np.sort(np.nanmin(within[made], axis=1))
+        factor = len(smallest) / np.arange(1, len(smallest) + 1)
+        q[made] = np.minimum(1, np.min(factor * np.maximum(within[made][..., None], smallest), axis=-1))
+    return np.where(np.isnan(cells), np.nan, q).reshape(p.shape)
+
+
 def benjamini_yekutieli(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*tests"]:
     """As `benjamini_hochberg` but valid under any dependence: m is replaced by m (1 + 1/2 + ... + 1/m).
 

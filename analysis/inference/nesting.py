@@ -5,15 +5,16 @@ variances of squares, and with them the null law of the ratio, are different: th
 covariance, hold for any law with four moments and decide.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc
+from scipy.special import chdtrc, fdtrc
 
 from analysis.inference.multiplicity import LEVEL
+from analysis.inference.simulation import standard_moments
 from analysis.inference.wald import Wald, wald_of_means
 from analysis.model.family import FamilyFit, parameter_counts, weighted_span
 from analysis.model.plugin import pseudo_values
@@ -36,7 +37,7 @@ class NestedTests(NamedTuple):
     wald: Float[np.ndarray, "*batch pairs"]
     """Hotelling's T^2 of the contrasts that vanish in the smaller model."""
     wald_p: Float[np.ndarray, "*batch pairs"]
-    """By the F law: valid for any law of the entries, for many members."""
+    """By the F law; within the full model by the law of T^2 for Gaussian members, which holds for few of them, too."""
     effect: Float[np.ndarray, "*batch pairs"]
     """sqrt(max((T^2 - dof) / N, 0)): distance from the smaller model in the spread of members, whatever N."""
     status: Shaped[np.ndarray, "*batch pairs"]
@@ -94,6 +95,12 @@ def contrasts(smaller: str, larger: str, symmetry: Symmetry) -> Float[np.ndarray
     return vectors[:, values > 0.5].T * np.sqrt(symmetry.weights)
 
 
+SAMPLES, SEED = 999, 0
+"""Simulated ensembles behind the null law of T^2."""
+CHUNK_MEMBERS = 1 << 14
+"""Simulated members treated at once."""
+
+
 def wald_within(
     moments: Float[np.ndarray, "*batch N moments"], model: str, symmetry: Symmetry, larger: str | None = None
 ) -> Wald:
@@ -102,8 +109,56 @@ def wald_within(
     For "bipartite" within the paper's 13 parameters it is that of f2 = f4 = f7 = f8 = f10 = 0 and f5 = f11 = f12 = f13,
     which tells simultaneous from separate permutations; a law that is not invariant at all may still satisfy them.
     """
+    result = _wald(moments, model, symmetry, larger or symmetry.full)
+    members = moments.shape[-2]
+    if larger not in (None, symmetry.full) or not np.any(result.status == "ok"):
+        return result
+    null = _null_statistics(members, symmetry)[model]
+    return result._replace(p=_rank(np.asarray(result.statistic), null, result.estimate.shape[-1], members))
+
+
+def _wald(moments: np.ndarray, model: str, symmetry: Symmetry, larger: str) -> Wald:
     values = pseudo_values(moments, symmetry)
-    return wald_of_means(_contrast_values(values, contrasts(model, larger or symmetry.full, symmetry)))
+    return wald_of_means(_contrast_values(values, contrasts(model, larger, symmetry)))
+
+
+@lru_cache(maxsize=64)
+def _null_statistics(members: int, symmetry: Symmetry) -> dict[str, Float[np.ndarray, "samples"]]:
+    """Sorted T^2 of every smaller model within the full one, for standard normal members.
+
+    Exact for the law of separate permutations, whose T^2 is unchanged by the scalings that carry any such Gaussian law
+    into standard normal entries; close for the other models. F is exact for Gaussian contributions of the members, but
+    those of variances on the trivial block are chi^2: with few members T^2 is too large for it.
+    """
+    generator = np.random.default_rng(SEED)
+    at_once = max(1, CHUNK_MEMBERS // members)
+    found: dict[str, list[np.ndarray]] = {name: [] for name in symmetry.family if name != symmetry.full}
+    for start in range(0, SAMPLES, at_once):
+        drawn = standard_moments(generator, (min(at_once, SAMPLES - start), members), symmetry)
+        for name, statistics in found.items():
+            statistics.append(_wald(drawn, name, symmetry, symmetry.full).statistic)
+    return {name: np.sort(np.concatenate(statistics)) for name, statistics in found.items()}
+
+
+def _rank(statistic: np.ndarray, null: np.ndarray, k: int, members: int) -> Float[np.ndarray, "*batch"]:
+    """(1 + draws at least as large) / (1 + draws); beyond the largest tenth the F law orders what is rarer.
+
+    There log p = log p_tenth + a (log F - log F_tenth), with a by maximum likelihood from the draws beyond.
+    """
+    draws = len(null)
+    tenth = np.asarray(null[int(0.9 * draws)])
+    outer = null[null > tenth]
+    slope = 1 / np.mean(_log_f(tenth, k, members) - _log_f(outer, k, members))
+    ranked = (1 + draws - np.searchsorted(null, statistic, side="left")) / (1 + draws)
+    tail = np.exp(slope * np.minimum(_log_f(statistic, k, members) - _log_f(tenth, k, members), 0.0))
+    p = np.where(statistic <= tenth, ranked, (1 + len(outer)) / (1 + draws) * tail)
+    return np.asarray(np.where(np.isnan(statistic), np.nan, p))
+
+
+def _log_f(statistic: np.ndarray, k: int, members: int) -> np.ndarray:
+    """Logarithm of the F law's p-value of T^2."""
+    p = fdtrc(k, members - k, np.asarray(statistic) * (members - k) / (k * (members - 1)))
+    return np.asarray(np.log(np.maximum(p, np.finfo(float).tiny)))
 
 
 def within_full(tests: NestedTests, symmetry: Symmetry) -> dict[str, int]:

@@ -65,12 +65,19 @@ def null_distance(
     return NullDistance(std * float(np.mean(distances)), std * float(np.quantile(distances, 0.95)))
 
 
+def squared_distance_to(
+    reference: Gaussian | None, f: Float[np.ndarray, "*batch parameters"], symmetry: Symmetry
+) -> Float[np.ndarray, "*batch"]:
+    """W2^2 of laws to one reference, or for None to the nearest i.i.d. law of each."""
+    other = nearest_iid(f, symmetry) if reference is None else reference.parameters
+    return np.asarray(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1))
+
+
 def distance_to(
     reference: Gaussian | None, f: Float[np.ndarray, "*batch parameters"], symmetry: Symmetry
 ) -> Float[np.ndarray, "*batch"]:
     """W2 of laws to one reference, or for None to the nearest i.i.d. law of each."""
-    other = nearest_iid(f, symmetry) if reference is None else reference.parameters
-    return np.asarray(np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1)))
+    return np.asarray(np.sqrt(squared_distance_to(reference, f, symmetry)))
 
 
 @lru_cache(maxsize=64)

@@ -82,11 +82,13 @@ def test_json_entry_follows_the_contract():
         "se": t.theory_se[2, 1, k],
         "deviation": t.deviation[2, 1, k],
         "deviation_se": t.deviation_se[2, 1, k],
+        "chance": t.deviation_chance[2, 1, k],
         "z": t.z[2, 1, k],
         "q": t.q[2, 1, k],
     }
     w2 = t.w2[2, 1]
-    to_iid = {"w2": w2, "w2_squared": w2**2, "se": 0.01, "null": 0.03, "null_upper": 0.04}
+    near = {"debiased": w2, "low": w2 - 0.02, "high": w2 + 0.02}
+    to_iid = {"w2": w2, "w2_squared": w2**2, "se": 0.01, **near, "null": 0.03, "null_upper": 0.04}
     assert entry["wasserstein"]["to_iid"] == to_iid
     assert sum(entry["wasserstein"]["squared_parts"].values()) == pytest.approx(w2**2)
     likelihood = t.loglik[2, 1, -1]

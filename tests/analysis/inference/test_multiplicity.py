@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, norm
 
-from analysis.inference.multiplicity import benjamini_hochberg, benjamini_yekutieli
+from analysis.inference.multiplicity import benjamini_hochberg, benjamini_yekutieli, hierarchical
 
 
 @pytest.mark.parametrize(("ours", "method"), [(benjamini_hochberg, "bh"), (benjamini_yekutieli, "by")])
@@ -47,3 +47,37 @@ def test_false_discoveries_stay_below_the_promised_share():
 def test_numbers_that_are_no_p_values_are_refused():
     with pytest.raises(ValueError, match=r"p-values between -0.1 and 2: give numbers in \[0, 1\], or NaN"):
         benjamini_hochberg(np.array([0.5, -0.1, 2.0]))
+
+
+def test_hierarchical_control_of_one_cell_is_that_of_benjamini_and_hochberg():
+    p = np.random.default_rng(0).uniform(size=(1, 40)) ** 3
+    np.testing.assert_array_equal(hierarchical(p), benjamini_hochberg(p[0])[None])
+
+
+def test_hierarchical_control_is_benjamini_bogomolov_step_by_step():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        p = rng.uniform(size=(6, 8)) ** rng.choice([1, 6], size=(6, 1))
+        within = np.array([benjamini_hochberg(row) for row in p])
+        cells = benjamini_hochberg(within.min(axis=1)) <= 0.05
+        level = 0.05 * cells.sum() / len(cells)
+        np.testing.assert_array_equal(hierarchical(p) <= 0.05, cells[:, None] & (within <= level))
+
+
+def test_cells_without_a_deviation_are_not_drawn_along_by_those_with_many():
+    rng = np.random.default_rng(2)
+    wrong = {"pooled": 0, "hierarchical": 0}
+    for _ in range(100):
+        p = rng.uniform(size=(20, 39))
+        p[:15] *= 1e-6
+        wrong["pooled"] += np.sum(benjamini_hochberg(p)[15:] < 0.05)
+        wrong["hierarchical"] += np.sum(hierarchical(p)[15:] < 0.05)
+    assert wrong["pooled"] > 300
+    assert wrong["hierarchical"] < 60
+
+
+def test_cells_and_tests_that_were_not_made_stay_nan():
+    p = np.array([[0.001, np.nan, 0.5], [np.nan] * 3, [0.2, 0.3, 0.4]])
+    q = hierarchical(p)
+    np.testing.assert_array_equal(np.isnan(q), np.isnan(p))
+    np.testing.assert_array_equal(q[[0, 2]], hierarchical(p[[0, 2]]))

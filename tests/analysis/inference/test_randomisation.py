@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from analysis.inference.randomisation import Symmetry, accepted_symmetry, invariance_test
+from analysis.inference.randomisation import Permutations, accepted_permutations, invariance_test
 
 ROW_SCALES = np.array([1.0, 1.0, 1.0, 1.6])[:, None]
 """The law is then invariant under permutations of columns only."""
@@ -12,7 +12,7 @@ DIAGONAL = np.eye(4)
 """Added to the entries, it leaves simultaneous permutations only."""
 
 
-def p_values(make, symmetry: Symmetry, trials: int, members: int = 25) -> np.ndarray:
+def p_values(make, symmetry: Permutations, trials: int, members: int = 25) -> np.ndarray:
     rng = np.random.default_rng(11)
     return np.array(
         [invariance_test(make(rng, (members, 4, 4)), symmetry, 39, seed).p for seed in range(trials)],
@@ -34,10 +34,10 @@ def shifted_diagonal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.nda
 @pytest.mark.parametrize(
     ("make", "symmetry"),
     [
-        (normal, Symmetry.INDEPENDENT),
-        (normal, Symmetry.ROWS),
-        (scaled_rows, Symmetry.COLUMNS),
-        (shifted_diagonal, Symmetry.SIMULTANEOUS),
+        (normal, Permutations.INDEPENDENT),
+        (normal, Permutations.ROWS),
+        (scaled_rows, Permutations.COLUMNS),
+        (shifted_diagonal, Permutations.SIMULTANEOUS),
     ],
     ids=["independent", "rows", "columns of unequal rows", "simultaneous with a diagonal"],
 )
@@ -52,11 +52,11 @@ def test_true_symmetries_are_rejected_at_the_nominal_rate(make, symmetry):
 @pytest.mark.parametrize(
     ("make", "symmetry"),
     [
-        (lambda rng, shape: normal(rng, shape) * ROW_SCALES, Symmetry.ROWS),
-        (lambda rng, shape: normal(rng, shape) * ROW_SCALES.T, Symmetry.COLUMNS),
-        (lambda rng, shape: normal(rng, shape) * ROW_SCALES, Symmetry.SIMULTANEOUS),
-        (lambda rng, shape: normal(rng, shape) + DIAGONAL, Symmetry.INDEPENDENT),
-        (lambda rng, shape: normal(rng, shape) + 0.5 * np.arange(4)[:, None], Symmetry.ROWS),
+        (lambda rng, shape: normal(rng, shape) * ROW_SCALES, Permutations.ROWS),
+        (lambda rng, shape: normal(rng, shape) * ROW_SCALES.T, Permutations.COLUMNS),
+        (lambda rng, shape: normal(rng, shape) * ROW_SCALES, Permutations.SIMULTANEOUS),
+        (lambda rng, shape: normal(rng, shape) + DIAGONAL, Permutations.INDEPENDENT),
+        (lambda rng, shape: normal(rng, shape) + 0.5 * np.arange(4)[:, None], Permutations.ROWS),
     ],
     ids=["row variances", "column variances", "simultaneous", "diagonal mean", "row means"],
 )
@@ -67,27 +67,27 @@ def test_broken_symmetries_are_detected(make, symmetry):
 def test_effects_measure_the_size_of_the_differences():
     rng = np.random.default_rng(0)
     shift = np.array([0.5, -0.5, 0.5, -0.5])[:, None]
-    result = invariance_test(rng.standard_normal((20_000, 4, 6)) + shift, Symmetry.ROWS, permutations=19)
+    result = invariance_test(rng.standard_normal((20_000, 4, 6)) + shift, Permutations.ROWS, permutations=19)
     assert result.effect_mean == pytest.approx(0.5 / np.sqrt(1.25), rel=0.05)
     assert result.effect_square < 0.05
     scale = np.sqrt(np.array([1.5, 0.5, 1.5, 0.5]))
-    result = invariance_test(rng.standard_normal((20_000, 6, 4)) * scale, Symmetry.COLUMNS, permutations=19)
+    result = invariance_test(rng.standard_normal((20_000, 6, 4)) * scale, Permutations.COLUMNS, permutations=19)
     assert result.effect_square == pytest.approx(0.5, rel=0.05)
     assert result.effect_mean < 0.05
 
 
 def test_rectangular_matrices_and_seeds():
     stack = np.random.default_rng(0).standard_normal((50, 3, 7))
-    one, same, other = (invariance_test(stack, Symmetry.INDEPENDENT, 49, seed) for seed in (0, 0, 1))
+    one, same, other = (invariance_test(stack, Permutations.INDEPENDENT, 49, seed) for seed in (0, 0, 1))
     assert one == same
     assert one.p != other.p
     with pytest.raises(ValueError, match="3 x 7: only square ones permute simultaneously"):
-        invariance_test(stack, Symmetry.SIMULTANEOUS)
+        invariance_test(stack, Permutations.SIMULTANEOUS)
 
 
 def test_an_ensemble_of_identical_rows_is_as_even_as_its_permutations():
     stack = np.random.default_rng(0).standard_normal((20, 1, 4)) + np.zeros((4, 4))
-    assert invariance_test(stack, Symmetry.ROWS, 19).p == 1.0
+    assert invariance_test(stack, Permutations.ROWS, 19).p == 1.0
 
 
 @pytest.mark.parametrize(
@@ -99,32 +99,32 @@ def test_an_ensemble_of_identical_rows_is_as_even_as_its_permutations():
     ],
 )
 def test_ensembles_that_cannot_be_tested_have_a_status_and_no_number(stack, message):
-    result = invariance_test(stack, Symmetry.ROWS)
+    result = invariance_test(stack, Permutations.ROWS)
     assert message in result.status
     assert np.isnan(result.p)
 
 
 def test_a_large_common_mean_changes_nothing():
     stack = np.random.default_rng(0).standard_normal((50, 4, 4))
-    plain, shifted = (invariance_test(s, Symmetry.ROWS, 19) for s in (stack, stack + 1000))
+    plain, shifted = (invariance_test(s, Permutations.ROWS, 19) for s in (stack, stack + 1000))
     np.testing.assert_allclose(shifted[:3], plain[:3], atol=1e-9)
 
 
 @pytest.mark.parametrize(
     ("p", "identities", "expected"),
     [
-        ((0.3, 0.3, 0.3, 0.3), 0.3, Symmetry.INDEPENDENT),
-        ((0.3, 0.3, 0.3, 0.3), 0.02, Symmetry.SIMULTANEOUS),
-        ((0.01, 0.3, 0.01, 0.01), 0.3, Symmetry.SIMULTANEOUS),
-        ((0.01, 0.01, 0.3, 0.01), 0.3, Symmetry.COLUMNS),
-        ((0.01, 0.01, 0.01, 0.3), 0.3, Symmetry.ROWS),
+        ((0.3, 0.3, 0.3, 0.3), 0.3, Permutations.INDEPENDENT),
+        ((0.3, 0.3, 0.3, 0.3), 0.02, Permutations.SIMULTANEOUS),
+        ((0.01, 0.3, 0.01, 0.01), 0.3, Permutations.SIMULTANEOUS),
+        ((0.01, 0.01, 0.3, 0.01), 0.3, Permutations.COLUMNS),
+        ((0.01, 0.01, 0.01, 0.3), 0.3, Permutations.ROWS),
         ((0.01, 0.01, 0.01, 0.01), 0.3, None),
         ((np.nan, np.nan, np.nan, np.nan), np.nan, None),
     ],
 )
 def test_the_largest_symmetry_that_is_not_rejected_is_accepted(p, identities, expected):
-    assert accepted_symmetry(dict(zip(Symmetry, p, strict=True)), identities) is expected
+    assert accepted_permutations(dict(zip(Permutations, p, strict=True)), identities) is expected
 
 
 def test_symmetries_that_were_not_tested_are_not_accepted():
-    assert accepted_symmetry({Symmetry.ROWS: 0.5}, 0.9) is Symmetry.ROWS
+    assert accepted_permutations({Permutations.ROWS: 0.5}, 0.9) is Permutations.ROWS

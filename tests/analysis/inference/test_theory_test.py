@@ -1,0 +1,138 @@
+"""The test of predicted invariants: unbiased, exact for few members, nominal for many, and silent where it cannot tell."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.stats import binom, kstest
+
+from analysis import Separate, Simultaneous, Symmetric, Symmetry, expectations, fit, model_of
+from analysis.inference.conditional import conditional_ensembles
+from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.theory_test import EXACT, chance_level, theory_test
+from analysis.model.contractions import evaluate_table
+from analysis.model.plugin import parameters_from_moments
+from analysis.model.unbiased import table_gradient, unbiased_table
+from tests.dense import random_model
+
+SYMMETRIES = [Simultaneous(4), Separate(3, 4), Symmetric(4), Symmetric(4, diagonal=False)]
+SQUARE = Simultaneous(4)
+
+
+def generic(symmetry: Symmetry):
+    """A law whose parameters are all different."""
+    parameters = symmetry.isotropic(0.2, 1.0)
+    return model_of(symmetry, parameters * np.linspace(0.6, 1.5, len(parameters)))
+
+
+def outcome(stack: np.ndarray, symmetry: Symmetry = SQUARE, seed: int = 0):
+    graphs = symmetry.predicted
+    return theory_test(
+        symmetry.evaluate(graphs, stack), np.asarray(symmetry.block_moments(stack)), graphs, symmetry, seed
+    )
+
+
+@pytest.mark.parametrize("symmetry", SYMMETRIES, ids=str)
+def test_the_theory_is_unbiased_and_the_plug_in_one_is_not(symmetry):
+    members, runs = 5, 4000
+    stack = generic(symmetry).sample(jax.random.key(1), runs * members)
+    means = symmetry.evaluate(symmetry.predicted, stack).reshape(runs, members, -1).mean(axis=1)
+    moments = np.asarray(symmetry.block_moments(stack)).reshape(runs, members, -1)
+    f = parameters_from_moments(moments, symmetry)
+    unbiased = evaluate_table(unbiased_table(symmetry.predicted, symmetry, members), f)
+    plain = expectations(f, symmetry.predicted, symmetry)
+    z, biased = (d.mean(axis=0) / d.std(axis=0) * np.sqrt(runs) for d in (unbiased - means, plain - means))
+    assert np.abs(z).max() < 4.5
+    assert np.abs(biased).max() > 10
+
+
+@pytest.mark.parametrize("symmetry", SYMMETRIES, ids=str)
+@pytest.mark.parametrize("members", [3, 12])
+def test_conditional_ensembles_have_exactly_the_observed_fit(symmetry, members):
+    model = fit(generic(symmetry).sample(jax.random.key(2), members), symmetry).model
+    for data in conditional_ensembles(model.parameters, members, symmetry, 7):
+        fits = parameters_from_moments(np.asarray(symmetry.block_moments(data)), symmetry)
+        np.testing.assert_allclose(fits, np.broadcast_to(model.parameters, fits.shape), atol=1e-12)
+
+
+def test_the_gradient_is_that_of_the_table():
+    table, f = unbiased_table(SQUARE.predicted, SQUARE, 9), random_model(4, 1).parameters
+    for k in range(13):
+        step = 1e-6 * np.eye(13)[k]
+        slope = (evaluate_table(table, f + step) - evaluate_table(table, f - step)) / 2e-6
+        np.testing.assert_allclose(table_gradient(table, f)[k], slope, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("members", [4, 10])
+def test_few_members_of_the_model_are_rejected_as_rarely_as_promised(members):
+    runs = 150
+    p = np.array([outcome(random_model(4, 3).sample(jax.random.key(k), members)).p for k in range(runs)])
+    assert np.sum(np.any([benjamini_hochberg(row) < 0.05 for row in p], axis=1)) <= binom.ppf(0.999, runs, 0.05)
+    rates = np.mean(p < 0.1, axis=0)
+    assert np.all(rates <= binom.ppf(0.9999, runs, 0.1) / runs)
+
+
+def test_many_members_of_the_model_have_standard_normal_z():
+    runs, members = 300, 150
+    stacks = random_model(4, 3).sample(jax.random.key(5), runs * members).reshape(runs, members, 4, 4)
+    tests = [outcome(stack) for stack in stacks]
+    cubic = np.array([test.z for test in tests])[:, :15]
+    assert min(kstest(column, "norm").pvalue for column in cubic.T) > 0.001 / 15
+    rejected = np.mean([np.any(benjamini_hochberg(test.p) < 0.05) for test in tests])
+    assert rejected <= binom.ppf(0.999, runs, 0.06) / runs
+
+
+def test_deviations_stay_below_the_level_of_chance_as_often_as_promised():
+    runs, members = 200, 100
+    above = []
+    for k in range(runs):
+        stack = np.random.default_rng(k).standard_normal((members, 4, 4))
+        values = SQUARE.evaluate(SQUARE.predicted, stack)
+        theory = expectations(fit(stack).model.parameters, SQUARE.predicted, SQUARE)
+        deviations = np.abs(theory - values.mean(axis=0)) / values.std(axis=0)
+        above.append(deviations > chance_level(outcome(stack), values.std(axis=0), members))
+    assert 0.02 < np.mean(above) < 0.08
+
+
+@pytest.mark.parametrize("members", [EXACT // 2, 5 * EXACT])
+def test_entries_of_another_law_are_found_by_their_fourth_moment(members):
+    """Uniform entries: the model expects 3 m2^2 where sum M^4 (I45) shows 1.8 m2^2."""
+    test = outcome(np.random.default_rng(3).uniform(-1, 1, (members, 4, 4)))
+    assert benjamini_hochberg(test.p)[44 - 13] < 0.01
+    assert test.z[44 - 13] > 3
+
+
+def test_what_does_not_vary_shows_no_difference_and_what_drowns_in_rounding_no_number():
+    constant = outcome(np.broadcast_to(2.0 + 3 * np.eye(4), (30, 4, 4)))
+    assert np.all(constant.z == 0)
+    assert np.all(constant.p == 1)
+    far = outcome(np.random.default_rng(0).standard_normal((60, 4, 4)) + 1e6)
+    quartic = np.array([graph.degree == 4 and len(graph.components) > 1 for graph in SQUARE.predicted])
+    assert np.all(np.isnan(far.p[quartic]))
+    assert not np.any(far.p[quartic] == 1)
+
+
+def test_a_zero_diagonal_is_predicted_exactly():
+    stack = np.random.default_rng(1).standard_normal((60, 4, 4)) * (1 - np.eye(4))
+    loops = np.array([any(a == b for a, b in graph.edges) for graph in SQUARE.predicted])
+    assert np.all(outcome(stack).p[loops] == 1)
+
+
+def test_one_and_two_members_have_no_test_and_it_is_said():
+    for members in (1, 2):
+        test = outcome(np.random.default_rng(0).standard_normal((members, 4, 4)))
+        assert np.all(np.isnan(test.p))
+        assert "tested from 3 members on" in test.status
+    with pytest.raises(ValueError, match="at least 3"):
+        unbiased_table(SQUARE.predicted, SQUARE, 2)
+
+
+def test_large_matrices_of_few_members_have_no_test_and_it_is_said():
+    test = outcome(np.random.default_rng(0).standard_normal((20, 10, 784)), Separate(10, 784))
+    assert np.all(np.isnan(test.p))
+    assert f"tested from {EXACT + 1} on" in test.status
+
+
+def test_equal_seeds_give_equal_p_and_others_do_not():
+    stack = np.random.default_rng(0).standard_normal((6, 4, 4))
+    np.testing.assert_array_equal(outcome(stack).p, outcome(stack).p)
+    assert np.any(outcome(stack, seed=1).p != outcome(stack).p)
