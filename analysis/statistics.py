@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from analysis.inference.multiplicity import LEVEL
+from analysis.inference.path_length import PathLength
 from analysis.recording import Training
 from analysis.symmetry import Symmetry
 from invariants import Graph, latex
@@ -105,6 +106,8 @@ class Statistics:
     """p-value of the Gaussian law, by the energies of the blocks."""
     normality_effect: Float[np.ndarray, "*at"]
     """Variance of the squared Mahalanobis distance relative to that of a Gaussian law, less 1."""
+    paths: tuple[PathLength, ...] = ()
+    """How far the law of each layer travels through the epochs; empty without leading axes."""
     training: Training | None = None
     """How the members learned, where they were trained."""
     published: bool = False

@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from analysis.inference.errors import uncertainty
 from analysis.inference.moments import deviation, moments
@@ -12,6 +12,7 @@ from analysis.inference.multiplicity import benjamini_hochberg, hierarchical
 from analysis.inference.nesting import NestedTests, accepted, nested_tests, within_full
 from analysis.inference.normality import normality_test
 from analysis.inference.null import distance_to, null_distance
+from analysis.inference.path_length import PathLength, path_length
 from analysis.inference.resampling import bootstrap
 from analysis.inference.theory_test import chance_level, theory_test
 from analysis.model.entry_law import EntryLaw
@@ -78,12 +79,19 @@ def study_recording(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> 
     return stacked(
         cells,
         q=hierarchical(p),
+        paths=tuple(_path(recording, used, layer) for layer in range(layers)),
         symmetries=recording.symmetries,
         epochs=recording.epochs,
         layers=recording.layers,
         training=recording.training,
         published=False,
     )
+
+
+def _path(recording: Recording, used: Bool[np.ndarray, "N E L"], layer: int) -> PathLength:
+    """How far a layer travels, by the members that are finite to the end."""
+    moments = recording.block_moments[used[:, -1, layer], :, layer]
+    return path_length(moments, recording.symmetries[layer], bootstrap(len(moments), REPLICATES, SEED))
 
 
 def describe(

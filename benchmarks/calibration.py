@@ -1,10 +1,9 @@
 """Do intervals cover and tests reject as often as they say? Ensembles of known laws, fitted again and again.
 
-    python -m benchmarks.calibration [--runs 400] [--members 1000] [--dim 10] [--resamples 1000] [--seed 0]
+    python -m benchmarks.calibration [--runs 200] [--members 5 20 200] [--dim 10] [--symmetry simultaneous] [--seed 0]
 
-Each line is a share of the runs, with its binomial error: of 95 % intervals that cover the truth, of tests at the 5 %
-level that reject a true hypothesis, and of those that find entries of another law. Shares farther than three errors
-from the nominal one are marked. The naive z, in errors of the mean alone, is shown for comparison.
+Every row is a share of the runs in per cent, with its binomial error: as it was done before (naive), and as it is done.
+Nominal are 95 % for intervals, 5 % for tests, and at most 5 % for "any of the predicted deviates" of a true law.
 """
 
 import argparse
@@ -13,130 +12,187 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from scipy.special import erfc
 
-from analysis import PIGMM, EntryLaw, Simultaneous, expectation, expectations, iid_model, wasserstein
+from analysis import Gaussian, Symmetry, expectation, expectations, fit, model_of, wasserstein
 from analysis.inference.errors import Uncertainty, uncertainty
-from analysis.inference.multiplicity import benjamini_hochberg
-from analysis.inference.null import distance_to, null_distance
+from analysis.inference.multiplicity import benjamini_hochberg, hierarchical
+from analysis.inference.nesting import contrasts, wald_within
 from analysis.inference.resampling import bootstrap
-from analysis.model.plugin import parameters_from_moments
-from analysis.symmetry.blocks import pack_symmetric
-from invariants import NAMES, PAPER, evaluate
+from analysis.inference.theory_test import TheoryTest, chance_level, theory_test
+from analysis.inference.wald import wald_of_means
+from analysis.model.plugin import parameters_from_moments, pseudo_values
+from analysis.symmetry import Separate, Simultaneous, Symmetric
 
-GRAPHS = PAPER[13:]
-Draw = Callable[[int], Float[np.ndarray, "N D D"]]
+Draw = Callable[[int], np.ndarray]
 """An ensemble for each number of a run."""
+DISTANCES = (0.0, 0.05, 0.2, 1.0, 3.0)
+"""True distances at which intervals are tried, in standard deviations of an entry."""
+CELLS = 30
+"""Epochs and layers of a run, for the control of false discoveries."""
 
 
-class Runs(NamedTuple):
-    """Fits of many ensembles, one row each."""
+class Run(NamedTuple):
+    """One fitted ensemble."""
 
-    parameters: Float[np.ndarray, "runs 13"]
-    mean_se: Float[np.ndarray, "runs 39"]
+    values: np.ndarray
+    moments: np.ndarray
     errors: Uncertainty
+    test: TheoryTest
 
 
-def fitted(draw: Draw, reference: PIGMM, options: argparse.Namespace) -> Runs:
-    rows, symmetry = [], Simultaneous(options.dim)
-    for run in range(options.runs):
-        stack = draw(run)
-        values, blocks = np.asarray(evaluate(GRAPHS, stack)), np.asarray(symmetry.block_moments(stack))
-        resampling = bootstrap(len(stack), options.resamples, options.seed)
-        errors = uncertainty(values, blocks, GRAPHS, symmetry, reference, resampling)
-        mean_se = values.std(axis=0) / np.sqrt(len(stack) - 1)
-        rows.append((parameters_from_moments(blocks, symmetry), mean_se, errors))
-    parameters, mean_se, errors = zip(*rows, strict=True)
-    columns = zip(*errors, strict=True)
-    return Runs(np.array(parameters), np.array(mean_se), Uncertainty(*(np.array(column) for column in columns)))
+def fitted(stack: np.ndarray, symmetry: Symmetry, reference: Gaussian | None = None) -> Run:
+    graphs = symmetry.predicted
+    values, moments = symmetry.evaluate(graphs, stack), np.asarray(symmetry.block_moments(stack))
+    errors = uncertainty(values, moments, graphs, symmetry, reference, bootstrap(len(stack)))
+    return Run(values, moments, errors, theory_test(values, moments, graphs, symmetry))
 
 
-def show(label: str, hits: np.ndarray, nominal: float | None = None) -> None:
-    """The share of hits, and whether it is the nominal one within three binomial errors."""
-    share = np.mean(hits)
-    error = np.sqrt((share * (1 - share) if nominal is None else nominal * (1 - nominal)) / len(hits))
-    mark = "  <--" if nominal is not None and abs(share - nominal) > 3 * error else ""
-    print(f"  {label:44s}{100 * share:8.1f} +- {100 * error:.1f} %{mark}")
+def show(label: str, before: np.ndarray | None, after: np.ndarray) -> None:
+    """Shares of hits before and after, with binomial errors."""
+
+    def share(hits: np.ndarray) -> str:
+        rate = float(np.mean(hits))
+        return f"{100 * rate:7.1f} +- {100 * np.sqrt(rate * (1 - rate) / len(hits)):3.1f}"
+
+    print(f"  {label:52s}{'' if before is None else share(before):>16s}{share(after):>16s}")
 
 
-def show_truth(model: PIGMM, reference: PIGMM, draw: Draw, options: argparse.Namespace) -> None:
-    """Coverage and false rejections where the model holds."""
-    runs = fitted(draw, reference, options)
-    unbiased = runs.parameters.copy()
-    unbiased[:, 2:5] *= options.members / (options.members - 1)
-    print(" 95 % intervals that cover the truth (nominal 95 %)")
-    for k in range(13):
-        hits = np.abs(unbiased[:, k] - model.parameters[k]) < 1.96 * runs.errors.parameters[:, k]
-        show(f"f{k + 1}", hits, 0.95)
-    truth, theory = expectation(model, GRAPHS), expectations(runs.parameters, GRAPHS, Simultaneous(options.dim))
-    for k, name in enumerate(NAMES[13:]):
-        hits = np.abs(theory[:, k] - truth[k]) < 1.96 * runs.errors.theory[:, k]
-        show(f"theory of {name}", hits, 0.95)
-    distance = distance_to(reference, runs.parameters, Simultaneous(options.dim))
-    error = np.abs(distance - wasserstein(model, reference))
-    show("W2 to a distant model", np.asarray(error < 1.96 * runs.errors.w2), 0.95)
-    print(" tests that reject the model (nominal 5 %)")
-    for k, name in enumerate(NAMES[13:]):
-        show(f"z of {name}", runs.errors.p[:, k] < 0.05, 0.05)
-    naive = np.abs(runs.errors.z * runs.errors.difference / runs.mean_se) > 1.96
-    show("naive z of any of the 39", np.any(naive, axis=1))
-    show("z of any of the 39", np.any(runs.errors.p < 0.05, axis=1))
-    any_found = np.array([np.any(benjamini_hochberg(p) < 0.05) for p in runs.errors.p])
-    show("any of the 39 after Benjamini-Hochberg", any_found)
+def naive_p(run: Run, symmetry: Symmetry) -> np.ndarray:
+    """As before: plug-in theory less mean over its bootstrap error, by the normal law."""
+    theory = expectations(parameters_from_moments(run.moments, symmetry), symmetry.predicted, symmetry)
+    z = (theory - run.values.mean(axis=0)) / np.where(run.errors.difference > 0, run.errors.difference, np.nan)
+    return erfc(np.abs(z) / np.sqrt(2))
 
 
-def show_chance(options: argparse.Namespace) -> None:
-    """Distances of untrained ensembles above their 95 % quantile, and tests that find uniform entries."""
-    std = options.dim**-0.5
-    shape = (options.members, options.dim, options.dim)
-    bound = std * 3**0.5
-
-    def gaussian(run: int) -> np.ndarray:
-        return np.random.default_rng([options.seed, run]).normal(0, std, shape)
-
-    def uniform(run: int) -> np.ndarray:
-        return np.random.default_rng([options.seed, run]).uniform(-bound, bound, shape)
-
-    reference = iid_model(0.0, std, options.dim)
-    for name, law, draw in (
-        ("Gaussian", EntryLaw.gaussian(std), gaussian),
-        ("uniform", EntryLaw.uniform(bound), uniform),
-    ):
-        runs = fitted(draw, reference, options)
-        upper = null_distance(law, Simultaneous(options.dim), options.members, seed=options.seed + 1).upper
-        print(f" {name} entries, untrained")
-        show(
-            "W2 above its 95 % quantile by chance",
-            distance_to(reference, runs.parameters, Simultaneous(options.dim)) > upper,
-            0.05,
-        )
-        for graph in ("I22", "I45"):
-            show(f"z of {graph} rejects", runs.errors.p[:, NAMES.index(graph) - 13] < 0.05)
+def show_predictions(draw: Draw, law: Gaussian | None, options: argparse.Namespace, members: int) -> None:
+    """False or true discoveries among the predicted invariants, mean z, and deviations above the level of chance."""
+    symmetry = options.of
+    runs = [fitted(draw(run), symmetry) for run in range(options.runs)]
+    p = np.array([run.test.p for run in runs])
+    before = np.array([naive_p(run, symmetry) for run in runs])
+    any_found = [np.array([np.any(benjamini_hochberg(row) < 0.05) for row in each]) for each in (before, p)]
+    show("any of the predicted has q < 0.05", *any_found)
+    if law is None:
+        return
+    z = np.array([run.test.z for run in runs])
+    print(f"  largest mean z of an invariant: {np.abs(z.mean(axis=0)).max():.2f} (chance {2.5 / np.sqrt(len(z)):.2f})")
+    deviations, levels = [], []
+    for run in runs:
+        theory = expectations(parameters_from_moments(run.moments, symmetry), symmetry.predicted, symmetry)
+        std = run.values.std(axis=0)
+        deviations.append(np.abs(theory - run.values.mean(axis=0)) / std)
+        levels.append(chance_level(run.test, std, members))
+    above = [np.ravel(np.array(deviations) > level) for level in (members**-0.5, np.array(levels))]
+    show("deviations above their level of chance (1/sqrt N)", *above)
 
 
-def generic_model(dim: int, seed: int) -> PIGMM:
-    """All blocks correlated, none close to singular."""
+def show_intervals(model: Gaussian, options: argparse.Namespace, members: int) -> None:
+    """Coverage of the intervals of parameters and theory where the model holds."""
+    symmetry, key = options.of, jax.random.key(options.seed)
+    block, cover, theory_cover = symmetry.blocks[0], [], []
+    truth = expectation(model, symmetry.predicted)
+    for number in range(options.runs):
+        run = fitted(model.sample(jax.random.fold_in(key, number), members), symmetry)
+        f = parameters_from_moments(run.moments, symmetry)
+        theory = expectations(f, symmetry.predicted, symmetry)
+        f[block.slots : block.slots + block.entries] *= members / (members - 1)
+        cover.append(np.abs(f - model.parameters) < 1.96 * run.errors.parameters)
+        theory_cover.append(np.abs(theory - truth) < 1.96 * run.errors.theory)
+    show("95 % intervals of parameters cover", None, np.ravel(cover))
+    show("95 % intervals of the theory cover", None, np.ravel(theory_cover))
+
+
+def show_distances(options: argparse.Namespace, members: int) -> None:
+    """Coverage of the intervals of W2 to independent entries, for laws at given distances from them."""
+    symmetry, size = options.of, np.sqrt(options.of.size)
+    start = model_of(symmetry, symmetry.isotropic(0.0, 1.0))
+    far = generic_model(symmetry, options.seed)
+    scale = wasserstein(start, far)
+    for distance in DISTANCES:
+        share = min(distance * size / 10 / scale, 1.0)
+        law = model_of(symmetry, start.parameters + share * (far.parameters - start.parameters))
+        true, before, after = wasserstein(law, start), [], []
+        for number in range(options.runs):
+            key = jax.random.fold_in(jax.random.key(options.seed + 1), number)
+            stack = law.sample(key, members)
+            errors = fitted(stack, symmetry, start).errors
+            w2 = wasserstein(fit(stack, symmetry).model, start)
+            before.append(abs(w2 - true) < 1.96 * errors.w2)
+            after.append(errors.distance.low <= true <= errors.distance.high)
+        show(f"95 % intervals of W2 cover at {true:.3g}", np.array(before), np.array(after))
+
+
+def show_wald(draw: Draw, options: argparse.Namespace) -> None:
+    """Rejections at 5 % of each smaller model within the full one, all true for independent entries."""
+    symmetry = options.of
+    moments = np.array([np.asarray(symmetry.block_moments(draw(run))) for run in range(10 * options.runs)])
+    for name in symmetry.family:
+        if name != symmetry.full:
+            values = pseudo_values(moments, symmetry) @ contrasts(name, symmetry.full, symmetry).T
+            before, after = wald_of_means(values), wald_within(moments, name, symmetry)
+            show(f"Wald test rejects {name} (F law)", before.p < 0.05, after.p < 0.05)
+
+
+def show_false_discoveries(options: argparse.Namespace) -> None:
+    """False discoveries in cells without a deviation, beside others that have many."""
+    rng = np.random.default_rng(options.seed)
+    tests, flags = 39, {"pooled": [], "hierarchical": []}
+    for _ in range(options.runs):
+        p = rng.uniform(size=(CELLS, tests))
+        p[: CELLS // 2, : tests // 2] *= 1e-6
+        for name, control in (("pooled", benjamini_hochberg), ("hierarchical", hierarchical)):
+            flags[name].append(np.any(control(p)[CELLS // 2 :] < 0.05, axis=1))
+    show("null cells flagged beside as many that deviate", *map(np.ravel, flags.values()))
+
+
+def generic_model(symmetry: Symmetry, seed: int) -> Gaussian:
+    """All parameters different, none close to singular."""
     rng = np.random.default_rng(seed)
-    a, b = rng.standard_normal((2, 4)), rng.standard_normal((3, 6))
-    blocks = pack_symmetric(a @ a.T / 4), pack_symmetric(b @ b.T / 6)
-    return PIGMM.from_parameters(np.concatenate([rng.standard_normal(2), *blocks, [1.3, 0.7]]), dim=dim)
+    covariances = []
+    for block in symmetry.blocks:
+        half = rng.standard_normal((block.copies, 2 * block.copies))
+        covariances.append(half @ half.T / (2 * block.copies) + 0.1 * np.eye(block.copies))
+    return Gaussian(symmetry, rng.standard_normal(symmetry.blocks[0].copies), tuple(covariances))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Check the coverage of intervals and the rates of tests.")
-    parser.add_argument("--runs", type=int, default=400)
-    parser.add_argument("--members", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--members", type=int, nargs="+", default=[5, 20, 200])
     parser.add_argument("--dim", type=int, default=10)
-    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--symmetry", choices=("simultaneous", "separate", "symmetric"), default="simultaneous")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(f"{options.runs} runs of {options.members} members of {options.dim} x {options.dim}")
-    print("\nThe 13-parameter model, all parameters generic")
-    model, key = generic_model(options.dim, options.seed), jax.random.key(options.seed)
-    reference = iid_model(0.0, 1.0, options.dim)
-    show_truth(model, reference, lambda run: model.sample(jax.random.fold_in(key, run), options.members), options)
-    print("\nIndependent entries")
-    show_chance(options)
+    dim = options.dim
+    options.of = {"simultaneous": Simultaneous(dim), "separate": Separate(dim, dim + 2), "symmetric": Symmetric(dim)}[
+        options.symmetry
+    ]
+    model = generic_model(options.of, options.seed)
+    for members in options.members:
+        print(f"\n{options.runs} ensembles of {members} members, {options.of}\n{'':54s}{'before':>16s}{'now':>16s}")
+
+        def normal(run: int, members: int = members) -> np.ndarray:
+            return options.of.standard_normal(np.random.default_rng([options.seed, run]), members)
+
+        def uniform(run: int, members: int = members) -> np.ndarray:
+            uniform = np.random.default_rng([options.seed, run]).uniform(-1, 1, (members, *options.of.shapes[0]))
+            return options.of.compose(options.of.project(uniform))
+
+        def generic(run: int, members: int = members) -> np.ndarray:
+            return model.sample(jax.random.fold_in(jax.random.key(options.seed), run), members)
+
+        print(" independent normal entries")
+        show_predictions(normal, model, options, members)
+        show_wald(normal, options)
+        print(" the full model, all parameters different")
+        show_predictions(generic, model, options, members)
+        show_intervals(model, options, members)
+        show_distances(options, members)
+        print(" uniform entries, which the model does not describe")
+        show_predictions(uniform, None, options, members)
+    print(f"\n{CELLS} epochs and layers, half of them with 19 of 39 that deviate{'':9s}{'pooled':>10s}{'now':>16s}")
+    show_false_discoveries(options)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import null_space
 
-from analysis import PIGMM
+from analysis import PIGMM, Gaussian
 from invariants import Graph
 from tests.square import pigmm
 
@@ -33,9 +33,9 @@ def block_bases(dim: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     return trivial, standard, parts[0], parts[1]
 
 
-def dense(model: PIGMM) -> tuple[np.ndarray, np.ndarray]:
+def dense(model: Gaussian) -> tuple[np.ndarray, np.ndarray]:
     """Mean [D^2] and covariance [D^2, D^2] of the flattened matrix."""
-    trivial, standard, v2, v3 = block_bases(model.dim)
+    trivial, standard, v2, v3 = block_bases(model.symmetry.shapes[0][0])
     covariance = (
         trivial.T @ model.covariances[0] @ trivial
         + np.einsum("akm,ab,bkn->mn", standard, model.covariances[1], standard)
@@ -52,12 +52,12 @@ def log_density(vectors: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -
     return -(squares + np.linalg.slogdet(2 * np.pi * covariance)[1]) / 2
 
 
-def dense_expectation(model: PIGMM, graph: Graph) -> float:
+def dense_expectation(model: Gaussian, graph: Graph) -> float:
     """E[I_G] by Isserlis' theorem on the dense Gaussian, for every assignment of indices to nodes."""
-    mean, covariance = dense(model)
+    (dim, _), mean, covariance = model.symmetry.shapes[0], *dense(model)
     total = 0.0
-    for indices in np.ndindex(*[model.dim] * graph.nodes):
-        entries = [indices[a] * model.dim + indices[b] for a, b in graph.edges]
+    for indices in np.ndindex(*[dim] * graph.nodes):
+        entries = [indices[a] * dim + indices[b] for a, b in graph.edges]
         total += _isserlis(mean, covariance, entries)
     return total
 

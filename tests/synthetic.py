@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.inference.path_length import PathLength
 from analysis.recording import Training
 from analysis.statistics import Statistics
 from analysis.symmetry import Simultaneous
@@ -72,6 +73,7 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
         model_effect=np.full((E, L, MODELS), 0.1) * missing,
         normality_p=rng.random((E, L)) * missing,
         normality_effect=np.full((E, L), 0.2) * missing,
+        paths=(PathLength(2.0, 1.0, 1.5, 1.8, 0.9, 0.001),) * L,
         training=Training(loss, loss + 0.05, accuracy, np.ones((members, E), dtype=bool)),
     )
 

@@ -13,6 +13,10 @@ ALLOWED = {
     "analysis": {"analysis", "invariants"},
     "experiments": {"analysis", "ensemble", "experiments", "invariants"},
 }
+FLOORS = ("symmetry", "model", "inference", "", "show")
+"""The folders of `analysis`, from the lowest: each imports those below it; "" are the files without a folder."""
+RUNS_ON_JAX = {"analysis/model/gaussian.py"}
+"""Where `analysis` meets JAX itself: keys of samples."""
 BELOW_ALL = "pigmm_jax"
 """The module of JAX's versions, which may be imported from everywhere, and imports none of the packages."""
 DOORS = {
@@ -20,6 +24,10 @@ DOORS = {
     "orbax": {"ensemble/orbax_store.py"},
     "optax": {"ensemble/step.py"},
     "flax": {"ensemble/network.py"},
+    "matplotlib": {"analysis/show/drawing.py"},
+    "h5py": {"experiments/store/netcdf.py"},
+    "h5netcdf": {"experiments/store/netcdf.py"},
+    "pandas": set(),
     "argparse": {"experiments/__main__.py", "experiments/cli/commands.py"},
     "pickle": set(),
 }
@@ -47,6 +55,40 @@ def test_imports_follow_the_arrows(package):
     for path in modules(package):
         beyond = imports(path) & {*PACKAGES, "tests", "benchmarks"} - ALLOWED[package]
         assert not beyond, f"{path.relative_to(ROOT)} imports {beyond}"
+
+
+def floor(path: Path) -> str:
+    """The folder of `analysis` that a file lies in."""
+    parts = path.relative_to(ROOT / "analysis").parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def test_the_floors_of_the_analysis_rest_on_each_other():
+    for path in modules("analysis"):
+        allowed = FLOORS[: FLOORS.index(floor(path)) + 1]
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("analysis"):
+                target = (node.module or "").split(".")
+                used = target[1] if len(target) > 1 and target[1] in FLOORS else ""
+                assert used in allowed, f"{path.relative_to(ROOT)} imports {node.module}"
+
+
+def test_the_analysis_needs_jax_only_where_a_compiled_program_is_used():
+    found = {str(path.relative_to(ROOT)) for path in modules("analysis") if "jax" in imports(path)}
+    assert found == RUNS_ON_JAX
+
+
+def test_the_statistics_know_no_symmetry_by_name():
+    """What is written once over blocks; exceptions: names of models, permutations that act, the paper's numbers."""
+    names = {"Simultaneous", "Separate", "Symmetric"}
+    known = {"model/gaussian.py", "model/fitting.py", "model/initial.py", "inspection.py", "published.py"}
+    known |= {"as_published.py", "__init__.py"}
+    for path in modules("analysis"):
+        local = path.relative_to(ROOT / "analysis").as_posix()
+        if not local.startswith("symmetry/") and local not in known:
+            assert not names & {word for node in ast.walk(ast.parse(path.read_text())) for word in _imported(node)}, (
+                local
+            )
 
 
 def test_the_module_below_all_imports_none_of_them():

@@ -2,8 +2,8 @@
 
 W2^2, unlike W2, is a smooth function of the parameters, also at 0. Near a fit it is a squared length |v + e|^2, v the
 vector from the reference to the truth, |v| = delta, e the error of the fit. Of every replicate r two squared distances
-are needed: A_r = W2^2(f_r, reference), and N_r = W2^2(h + f_r - f, h), the squared length of its error alone. With A that
-of the ensemble and c the inflation of the resampling:
+are needed: A_r = W2^2(f_r, reference), and N_r = W2^2(h + f_r - f, h), the squared length of its error alone. With A
+that of the ensemble and c the inflation of the resampling:
 
     debiased W2^2 = A - c (<A_r> - A), which may be negative
     s_r = w sqrt(c) (A_r - A - N_r) / (2 sqrt A), w = t_N-1 / 1.96 at 97.5 %: the error along the direction of the fit

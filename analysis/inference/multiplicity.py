@@ -24,11 +24,11 @@ def benjamini_hochberg(p: Float[np.ndarray, "*tests"]) -> Float[np.ndarray, "*te
 def hierarchical(p: Float[np.ndarray, "*cells tests"]) -> Float[np.ndarray, "*cells tests"]:
     """Adjusted p-values q over cells, such as epochs and layers, and the tests within each.
 
-    With b_ij the Benjamini-Hochberg p of test j within cell i, s_i = min_j b_ij, and s_(k) the k-th smallest of m cells,
-    q_ij = min over k of min(1, (m/k) max(b_ij, s_(k))): Benjamini-Hochberg over the cells, then within the R that are
-    rejected at level alpha R/m. It controls the false share within the cells that are shown as deviating, on average
-    over them; pooled, many true deviations in some cells would raise the level at which all others are tested. A single
-    cell is Benjamini-Hochberg. A NaN is a test that was not made, and a cell of NaN does not count.
+    With b_ij the Benjamini-Hochberg p of test j within cell i, s_i = min_j b_ij, and s_(k) the k-th smallest of m
+    cells, q_ij = min over k of min(1, (m/k) max(b_ij, s_(k))): Benjamini-Hochberg over the cells, then within the R
+    that are rejected at level alpha R/m. It controls the false share within the cells that are shown as deviating, on
+    average over them; pooled, many true deviations in some cells would raise the level at which all others are tested.
+    A single cell is Benjamini-Hochberg. A NaN is a test that was not made, and a cell of NaN does not count.
 
     Source: Benjamini and Bogomolov, J. R. Statist. Soc. B 76 (2014), 297.
     """

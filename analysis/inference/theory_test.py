@@ -5,9 +5,9 @@ each member contributes to it, r = (I - <I>) - (gradient of the theory) . influe
 
 Above `EXACT` members z = d/s + g/(2 sqrt N), with g the skewness of r: the studentised mean of skewed numbers is biased
 by that; p from Student's law with N - 1 less the number of parameters. Up to `EXACT` members p is the rank of
-t = d / sqrt((N s^2 + 10 s_0^2) / (N + 10)), s_0^2 the mean of s^2 under the null, among draws of the model with exactly
-the observed fit. Beyond the outer tenth on either side log p falls linearly in |t - median|^1.5, with a fitted slope, so
-that p is not bounded by the number of draws.
+t = d / sqrt((N s^2 + 10 s_0^2) / (N + 10)), s_0^2 the mean of s^2 under the null, among draws of the model with
+exactly the observed fit. Beyond the outer tenth on either side log p falls linearly in |t - median|^1.5, with a fitted
+slope, so that p is not bounded by the number of draws.
 """
 
 from typing import NamedTuple
@@ -62,8 +62,8 @@ def chance_level(test: TheoryTest, std: Float[np.ndarray, "graphs"], members: in
     """What 95 % of the deviations |theory - mean| / std stay below if the model holds.
 
     sigma q with sigma the error of theory less mean in standard deviations of a member, and q the 95 % quantile of
-    |t + b|, t of Student's law and b the bias of the plug-in theory in errors. Not 1.96 / sqrt(N): the theory moves with
-    the mean.
+    |t + b|, t of Student's law and b the bias of the plug-in theory in errors. Not 1.96 / sqrt(N): the theory moves
+    with the mean.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma, b = test.error / std, np.abs(np.where(test.error > 0, test.bias / test.error, 0.0))

@@ -6,7 +6,7 @@ matrix has an exact unbiased estimator, again a polynomial in the plug-in parame
 the estimator is E[I_G | fit], and its expectation that of the mean invariant exactly, at every N >= 3.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 
@@ -23,6 +23,8 @@ FEWEST = 3
 """Members below which products of covariances on the trivial block have no unbiased estimate."""
 
 Pair = tuple[int, int]
+Polynomial = dict[tuple[int, ...], float]
+"""Coefficient of each product of parameters, by their positions."""
 
 
 @cache
@@ -58,11 +60,11 @@ def table_gradient(
     return slopes[:-1]
 
 
-def _unbiased(factors: tuple[int, ...], symmetry: Symmetry, members: int) -> Counter:
+def _unbiased(factors: tuple[int, ...], symmetry: Symmetry, members: int) -> Polynomial:
     """The unbiased estimator of a product of parameters as a polynomial in the plug-in ones."""
     trivial, *others = symmetry.blocks
     names = _positions(symmetry)
-    total: Counter = Counter()
+    total: Polynomial = defaultdict(float)
     for left, pairs in _matchings([position for position in factors if position < trivial.slots]):
         # mu_a mu_b = x_a x_b - S_ab / N, and so on for every pair; parameters are the means times their unit.
         sign = (-(symmetry.mean_unit**2) / members) ** len(pairs)
@@ -101,7 +103,7 @@ def _matchings(means: list[int]) -> Iterator[tuple[tuple[int, ...], tuple[Pair, 
             yield left, ((min(first, other), max(first, other)), *pairs)
 
 
-def _products(chosen: list[int], names: dict[Pair, int], freedom: int, factor: float) -> Counter:
+def _products(chosen: list[int], names: dict[Pair, int], freedom: int, factor: float) -> Polynomial:
     """Unbiased product of at most two entries of a covariance T = factor * plug-in, T ~ Wishart(S, freedom) / freedom.
 
     S_ab S_cd = n / ((n-1)(n+2)) [(n+1) T_ab T_cd - T_ac T_bd - T_ad T_bc] with n the freedom; n/(n+2) T^2 for a single
@@ -111,24 +113,24 @@ def _products(chosen: list[int], names: dict[Pair, int], freedom: int, factor: f
         ValueError: if there are more than two.
     """
     if len(chosen) < 2:
-        return Counter({tuple(chosen): factor ** len(chosen)})
+        return {tuple(chosen): factor ** len(chosen)}
     if len(chosen) > 2:
         raise ValueError("covariances enter at most twice up to degree 5: give graphs of lower degree")
     if len(names) == 1:
-        return Counter({tuple(chosen): factor**2 * freedom / (freedom + 2)})
+        return {tuple(chosen): factor**2 * freedom / (freedom + 2)}
     index = {position: pair for pair, position in names.items()}
     (a, b), (c, d) = index[chosen[0]], index[chosen[1]]
     scale = factor**2 * freedom / ((freedom - 1) * (freedom + 2)) if freedom > 1 else factor**2
-    result: Counter = Counter()
+    result: Polynomial = defaultdict(float)
     for weight, one, other in ((freedom + 1, (a, b), (c, d)), (-1, (a, c), (b, d)), (-1, (a, d), (b, c))):
         pair = sorted(names[min(entry), max(entry)] for entry in (one, other))
         result[tuple(pair)] += scale * weight
     return result
 
 
-def _times(one: Counter, other: Counter) -> Counter:
+def _times(one: Polynomial, other: Polynomial) -> Polynomial:
     """The product of two polynomials."""
-    product: Counter = Counter()
+    product: Polynomial = defaultdict(float)
     for term, value in one.items():
         for more, weight in other.items():
             product[tuple(sorted((*term, *more)))] += value * weight

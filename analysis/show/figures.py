@@ -76,8 +76,9 @@ def changes(figure: Figure, t: Statistics) -> Figure:
 def wasserstein(figure: Figure, t: Statistics) -> Figure:
     """The 2-Wasserstein distance to the i.i.d. Gaussian, with bands of 95 % and the level of chance dotted."""
     figure.set_size_inches(4.6, 3.0)
-    ax = curves(figure.subplots(), t.epochs, t.w2, layer_titles(t), t.w2_se)
-    for line, null in zip(ax.get_lines(), t.w2_null.T, strict=True):
+    ax = curves(figure.subplots(), t.epochs, t.w2, layer_titles(t))
+    for line, low, high, null in zip(ax.get_lines(), t.w2_low.T, t.w2_high.T, t.w2_null.T, strict=True):
+        interval(ax, t.epochs, low, high, line.get_color())
         if np.isfinite(null).any():
             ax.plot(t.epochs, null, color=line.get_color(), linestyle=":")
     unknown = np.isnan(t.initial_variance).any()
@@ -158,7 +159,8 @@ FIGURES = {
         wasserstein,
         attrgetter("w2"),
         "2-Wasserstein distance of the fitted model from the i.i.d. Gaussian of its initial entries (the nearest one "
-        "where their law is unknown), with 95 % intervals; dotted, what as many unchanged members would show.",
+        "where their law is unknown), with 95 % intervals of the "
+        "true distance, which lie lower where chance adds to it; dotted, what as many unchanged members would show.",
     ),
     "parameters": Plot(
         parameters,

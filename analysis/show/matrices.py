@@ -18,8 +18,8 @@ TABLE_CAPTION = (
     "The five-parameter model of every weight matrix: 2-Wasserstein distance (not squared) from its initial "
     "independent entries with standard error, mean and 95 % quantile of what as many unchanged members show; the "
     "parameters with standard errors; BIC of the models; how many of the 43 cubic and quartic bipartite invariants "
-    f"deviate at a false-discovery rate of {LEVEL:.0%} within the epoch and matrix, the largest deviation "
-    "|theory - mean| / std, and the key of its graph."
+    f"deviate at a false-discovery rate of {LEVEL:.0%} within the epochs and matrices that deviate, the largest "
+    "deviation |theory - mean| / std, and the key of its graph."
 )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.inference.multiplicity import LEVEL
 from analysis.model.geometry import path
 from analysis.recording import finite_values
 from analysis.statistics import Statistics, largest_deviation, significant
@@ -61,7 +62,7 @@ def invariants(statistics: Statistics) -> Table:
     caption = (
         "The invariants: mean, standard deviation and standard error over members; of degree 3 and 4 the model's "
         "exact expectation, its deviation |theory - mean| / std, z, the difference over its standard error, and q, the "
-        "p-value adjusted for the false-discovery rate within the epoch and layer."
+        "p-value adjusted for the false-discovery rate within the epochs and layers that deviate."
     )
     return Table(("epoch", "layer", "invariant", "mean", "std", "se", "theory", "deviation", "z", "q"), rows, caption)
 
@@ -73,17 +74,20 @@ def wasserstein(statistics: Statistics) -> Table:
         (
             epoch,
             layer,
-            *(float(value[at]) for value in (t.w2, t.w2_se, t.w2_null, t.w2_null_upper)),
+            *(float(value[at]) for value in (t.w2, t.w2_se, t.w2_debiased, t.w2_low, t.w2_high)),
+            *(float(value[at]) for value in (t.w2_null, t.w2_null_upper)),
             *t.w2_squared_parts[at].tolist(),
         )
         for at, epoch, layer in _cells(t, range(len(t.epochs)))
     )
     caption = (
         "The 2-Wasserstein distance (not squared) of the fitted model to the initial i.i.d. Gaussian, its standard "
-        "error, mean and 95 % quantile of the distance that as many members show without any change, and the parts of "
+        "error; the same without what chance adds to its square, with a 95 % interval that holds near 0, too; mean and "
+        "95 % quantile of the distance that as many members show without any change; and the parts of "
         "its square: mean and covariances of the blocks."
     )
-    header = ("epoch", "layer", "w2", "se", "null", "null_upper", *(f"squared_{part}" for part in t.parts))
+    header = ("epoch", "layer", "w2", "se", "debiased", "low", "high", "null", "null_upper")
+    header += tuple(f"squared_{part}" for part in t.parts)
     return Table(header, rows, caption)
 
 
@@ -123,6 +127,7 @@ def models(statistics: Statistics) -> Table:
             *(t.models[best] if best is not None else math.nan for best in _best(t, at)),
             int(significant(t)[at]),
             float(largest_deviation(t)[0][at]),
+            "AIC, BIC: not Gaussian" if t.normality_p[at] < LEVEL else "",
         )
         for at, epoch, layer in _cells(t, range(len(t.epochs)))
     )
@@ -139,29 +144,46 @@ def models(statistics: Statistics) -> Table:
         "best_held_out",
         "significant",
         "largest_deviation",
+        "remark",
     )
     caption = (
         "The smallest model of the family that Wald tests accept at 5 % together with all models that contain it; the "
-        "eight identities of independent row "
-        "and column permutations, and the Gaussian law, each with p-value and effect size; the models that AIC, BIC "
-        "and the held-out likelihood prefer; how many of the predicted invariants deviate at a false-discovery rate "
-        "of 5 % within the epoch and layer, and the largest deviation in standard deviations."
+        "eight identities of independent row and column permutations, and the Gaussian law, each with p-value and "
+        "effect size; the models that AIC, BIC and the held-out likelihood prefer; how many of the predicted invariants "
+        "deviate at a false-discovery rate of 5 % within the epochs and layers that deviate, and the largest deviation in "
+        "standard deviations. Where the Gaussian law is rejected, AIC and BIC prefer too many parameters, and "
+        "best_held_out is to be trusted."
     )
     return Table(header, rows, caption)
 
 
 def geometry(statistics: Statistics) -> Table:
-    """How far the model of each layer travels over training, and how far it gets."""
+    """How far the law of each layer travels over training, and how far it gets."""
     t = statistics
     rows = []
-    for i, layer in enumerate(t.layers):
-        travelled = path(t.parameters[:, i], t.symmetries[i])
-        rows.append((layer, float(travelled.length), float(travelled.net), *map(float, travelled.squared_net)))
+    for layer, symmetry, f, travelled in zip(
+        t.layers, t.symmetries, np.moveaxis(t.parameters, 1, 0), t.paths, strict=True
+    ):
+        net = path(f, symmetry)
+        rows.append((layer, *travelled, float(net.net), *map(float, net.squared_net)))
     caption = (
-        "Length of the path of fitted models from epoch to epoch in the 2-Wasserstein distance (noise of the fits "
-        "lengthens it), net displacement from first to last epoch, and the parts of its square."
+        "Length of the path of fitted models from epoch to epoch in the 2-Wasserstein distance, which chance lengthens; "
+        "a 95 % interval and its middle for the true length; mean length that as many members show if their law does not "
+        "change, and the share p of such lengths that are at least as large; net displacement of the fits from first to "
+        "last epoch, and the parts of its square."
     )
-    return Table(("layer", "length", "net", *(f"squared_{part}" for part in t.parts)), tuple(rows), caption)
+    header = (
+        "layer",
+        "length",
+        "low",
+        "middle",
+        "high",
+        "chance",
+        "p",
+        "net",
+        *(f"squared_{part}" for part in t.parts),
+    )
+    return Table(header, tuple(rows), caption)
 
 
 TABLES: dict[str, Callable[[Statistics], Table]] = {

@@ -212,7 +212,7 @@ class Symmetric(Symmetry):
 
     @cached_property
     def family(self) -> Mapping[str, tuple[Float[np.ndarray, "parameters"], ...]]:
-        """Independent entries of one variance (half of it off the diagonal), without and with a mean; all parameters."""
+        """Independent entries of one variance (half off the diagonal), without and with a mean; all parameters."""
         count = len(self.parameter_names)
         constant = np.asarray(self.project(np.ones((self.dim, self.dim)))[0])
         zero = tuple(np.zeros((block.copies, block.copies)) for block in self.blocks)

@@ -112,10 +112,14 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
     early = [e for e, epoch in enumerate(t.epochs) if epoch in (t.epochs[0], 1, 10, t.epochs[-1])]
     law = "nearest" if np.isnan(t.initial_variance).any() else "initial"
     yield Heading(f"2-Wasserstein distance to the {law} i.i.d. Gaussian{', as published' if t.published else ''}")
-    rows = [(str(t.epochs[e]), *map(page.measured, t.w2[e].tolist(), t.w2_se[e].tolist())) for e in early]
+    rows = [(str(t.epochs[e]), *_distances(t, e)) for e in early]
     if np.isfinite(t.w2_null[-1]).any():
         rows.append(("without change", *map(page.number, t.w2_null[-1].tolist())))
     yield Grid(header, rows)
+    yield Paragraph(
+        "In brackets the 95 % interval of the true distance: chance adds to the square of a fitted one, so that it can "
+        "lie above the interval near 0."
+    )
     yield Heading("Largest deviation |theory − mean| / std among the cubic and quartic invariants")
     yield Grid(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
     count = len(t.symmetry.predicted)
@@ -125,7 +129,8 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
         "Accepted: the smallest model of the family, with its number of parameters, that Wald tests with the members' "
         "own covariance do not reject at 5 % within the full one, together with all models that contain it; p: the "
         "test of the model with separate permutations of rows and columns (5 parameters), of second moments only; "
-        "deviating: at a false-discovery rate of 5 % within the epoch and layer. Effect sizes are in tables/models.csv."
+        "deviating: at a false-discovery rate of 5 % within the epochs and layers that deviate at all. Effect sizes "
+        "are in tables/models.csv."
     )
     problems = Counter(
         (layer, str(status))
@@ -147,6 +152,18 @@ def _published() -> tuple[Content, ...]:
         ),
         Grid(Difference._fields, [tuple(difference) for difference in DIFFERENCES]),
     )
+
+
+def _distances(t: Statistics, e: int) -> Iterator[str]:
+    """The plug-in distance of each layer with the 95 % interval of the true one."""
+    for value, low, high in zip(t.w2[e].tolist(), t.w2_low[e].tolist(), t.w2_high[e].tolist(), strict=True):
+        between = f" ({page.number(_short(low))} to {page.number(_short(high))})" if np.isfinite(low) else ""
+        yield f"{page.number(_short(value))}{between}".replace(" ", "\u00a0")
+
+
+def _short(value: float) -> float:
+    """Three significant digits."""
+    return float(f"{value:.3g}")
 
 
 def _verdicts(t: Statistics, e: int) -> Iterator[str]:

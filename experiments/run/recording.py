@@ -169,4 +169,5 @@ def _training(results: xr.Dataset, finite: np.ndarray) -> Training | None:
     """How the members learned; None where they were not trained."""
     if "train_loss" not in results:
         return None
-    return Training(*(results[name].values.astype(np.float64) for name in LOSSES[:3]), finite)
+    train, test, accuracy = (results[name].values.astype(np.float64) for name in LOSSES[:3])
+    return Training(train, test, accuracy, finite)

@@ -32,7 +32,12 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
         invariants=np.asarray(evaluate(PAPER, stacks)),
         block_moments=np.asarray(Simultaneous(dim).block_moments(stacks)),
         finite=np.ones((members, epochs), dtype=bool),
-        training=Training(*rng.random((3, members, epochs)), np.ones((members, epochs), dtype=bool)),
+        training=Training(
+            rng.random((members, epochs)),
+            rng.random((members, epochs)),
+            rng.random((members, epochs)),
+            np.ones((members, epochs), dtype=bool),
+        ),
     )
 
 

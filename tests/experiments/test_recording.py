@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from analysis import Simultaneous
 from ensemble import TrainResult, train
 from experiments.run.laws import initial_laws
 from experiments.run.observer import Observer, square_layers
-from experiments.run.presets import RunConfig, settings
-from experiments.run.recording import from_dataset, kept_matrices, to_dataset
+from experiments.run.presets import RunConfig
+from experiments.run.recording import kept_matrices, square_layers_of, to_dataset
 from experiments.store.netcdf import decode, encode
 from invariants import BIPARTITE, PAPER, evaluate
 from tests.tiny import TINY, tiny_data
@@ -80,12 +81,14 @@ def test_matrices_that_were_not_kept_are_none(result):
 
 
 def test_the_analysis_gets_the_size_of_every_layer_and_the_law_it_started_from(results):
-    recording = from_dataset(results)
-    assert (recording.layers, recording.dims) == (("L1", "L3", "L5"), (5, 3, 4))
-    laws = initial_laws(settings(replace(CONFIG, start={"L3": [0.0] * 13})), recording)
+    recording = square_layers_of(results)
+    assert recording.layers == ("L1", "L3", "L5")
+    assert recording.symmetries == tuple(map(Simultaneous, (5, 3, 4)))
+    laws = initial_laws(replace(CONFIG, start={"L3": [0.0] * 13}), recording)
     assert [law and float(law.cumulant(2)) for law in laws] == [pytest.approx(1 / 5), None, pytest.approx(1 / 4)]
-    np.testing.assert_array_equal(recording.test_loss, results["test_loss"])
-    np.testing.assert_array_equal(recording.train_loss, results["train_loss"])
+    assert recording.training is not None
+    np.testing.assert_array_equal(recording.training.test_loss, results["test_loss"])
+    np.testing.assert_array_equal(recording.training.train_loss, results["train_loss"])
 
 
 def test_losses_are_filed_by_member_and_epoch(results, result):

@@ -79,7 +79,8 @@ def test_it_holds_the_key_numbers(run, outline):
     assert "without change\n0.03\n0.03" in outline.text
     for e in (0, 1, 10, 13):
         for distance in run.w2[e]:
-            assert f"{distance:.3f} ± 0.010" in outline.text
+            short = [f"{value:.3g}".replace("-", "−") for value in (distance, distance - 0.02, distance + 0.02)]
+            assert f"{short[0]} ({short[1]} to {short[2]})" in outline.text
     for e in (0, 13):
         for deviation in run.deviation[e]:
             assert f"{deviation.max():.4g} (I{14 + np.argmax(deviation)})" in outline.text

@@ -13,6 +13,7 @@ from analysis import (
     fit,
     iid_model,
     iid_parameters,
+    model_of,
     wasserstein,
 )
 from analysis.inference.errors import Uncertainty, uncertainty
@@ -40,9 +41,7 @@ def refits(stack: np.ndarray, resampling: Resampling, reference: PIGMM | None) -
         model = fit(drawn).model
         observed = moments(np.asarray(evaluate(HIGH, drawn)))
         theory = expectation(model, HIGH)
-        other = reference or PIGMM.from_parameters(
-            nearest_iid(model.parameters, Simultaneous(model.dim)), dim=model.dim
-        )
+        other = reference or model_of(model.symmetry, nearest_iid(model.parameters, model.symmetry))
         rows.append((model.parameters, theory, theory - observed.mean, observed.std, wasserstein(model, other)))
     names = ("parameters", "theory", "difference", "std", "w2")
     return {name: np.array(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}

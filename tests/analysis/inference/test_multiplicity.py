@@ -70,8 +70,8 @@ def test_cells_without_a_deviation_are_not_drawn_along_by_those_with_many():
     for _ in range(100):
         p = rng.uniform(size=(20, 39))
         p[:15] *= 1e-6
-        wrong["pooled"] += np.sum(benjamini_hochberg(p)[15:] < 0.05)
-        wrong["hierarchical"] += np.sum(hierarchical(p)[15:] < 0.05)
+        wrong["pooled"] += int(np.sum(benjamini_hochberg(p)[15:] < 0.05))
+        wrong["hierarchical"] += int(np.sum(hierarchical(p)[15:] < 0.05))
     assert wrong["pooled"] > 300
     assert wrong["hierarchical"] < 60
 

@@ -1,4 +1,4 @@
-"""The test of predicted invariants: unbiased, exact for few members, nominal for many, and silent where it cannot tell."""
+"""The test of predicted invariants: unbiased, exact for few members, nominal for many, silent where it cannot tell."""
 
 import jax
 import numpy as np

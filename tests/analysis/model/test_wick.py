@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import PIGMM, Simultaneous, expectation, expectations, fit, iid_model
+from analysis import PIGMM, Gaussian, Simultaneous, expectation, expectations, fit, iid_model
 from analysis.model.wick import expectation_table
 from analysis.symmetry.partitions import set_partitions
 from invariants import PAPER, Graph, enumerate_graphs, evaluate
@@ -17,9 +17,9 @@ from tests.square import pigmm
 SMALL = [graph for degree in (1, 2, 3) for graph in enumerate_graphs(degree) if graph.nodes <= 3]
 
 
-def scale_of(model: PIGMM, graphs) -> np.ndarray:
+def scale_of(model: Gaussian, graphs) -> np.ndarray:
     """Size of the terms that add up to each expectation: that of a model with all its numbers positive."""
-    table = expectation_table(tuple(graphs), Simultaneous(model.dim))
+    table = expectation_table(tuple(graphs), model.symmetry)
     factors = np.abs(np.append(model.parameters, 1.0))
     return np.prod(factors[table.monomials], axis=1) @ np.abs(table.coefficients)
 
