@@ -86,9 +86,8 @@ def test_the_statistics_know_no_symmetry_by_name():
     for path in modules("analysis"):
         local = path.relative_to(ROOT / "analysis").as_posix()
         if not local.startswith("symmetry/") and local not in known:
-            assert not names & {word for node in ast.walk(ast.parse(path.read_text())) for word in _imported(node)}, (
-                local
-            )
+            used = {word for node in ast.walk(ast.parse(path.read_text())) for word in _imported(node)}
+            assert not names & used, local
 
 
 def test_the_module_below_all_imports_none_of_them():

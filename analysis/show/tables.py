@@ -149,10 +149,10 @@ def models(statistics: Statistics) -> Table:
     caption = (
         "The smallest model of the family that Wald tests accept at 5 % together with all models that contain it; the "
         "eight identities of independent row and column permutations, and the Gaussian law, each with p-value and "
-        "effect size; the models that AIC, BIC and the held-out likelihood prefer; how many of the predicted invariants "
-        "deviate at a false-discovery rate of 5 % within the epochs and layers that deviate, and the largest deviation in "
-        "standard deviations. Where the Gaussian law is rejected, AIC and BIC prefer too many parameters, and "
-        "best_held_out is to be trusted."
+        "effect size; the models that AIC, BIC and the held-out likelihood prefer; how many of the predicted "
+        "invariants deviate at a false-discovery rate of 5 % within the epochs and layers that deviate, and the "
+        "largest deviation in standard deviations. Where the Gaussian law is rejected, AIC and BIC prefer too many "
+        "parameters, and best_held_out is to be trusted."
     )
     return Table(header, rows, caption)
 
@@ -167,22 +167,13 @@ def geometry(statistics: Statistics) -> Table:
         net = path(f, symmetry)
         rows.append((layer, *travelled, float(net.net), *map(float, net.squared_net)))
     caption = (
-        "Length of the path of fitted models from epoch to epoch in the 2-Wasserstein distance, which chance lengthens; "
-        "a 95 % interval and its middle for the true length; mean length that as many members show if their law does not "
-        "change, and the share p of such lengths that are at least as large; net displacement of the fits from first to "
-        "last epoch, and the parts of its square."
+        "Length of the path of fitted models from epoch to epoch in the 2-Wasserstein distance, which chance "
+        "lengthens; a 95 % interval and its middle for the true length; mean length that as many members show if "
+        "their law does not change, and the share p of such lengths that are at least as large; net displacement of "
+        "the fits from first to last epoch, and the parts of its square."
     )
-    header = (
-        "layer",
-        "length",
-        "low",
-        "middle",
-        "high",
-        "chance",
-        "p",
-        "net",
-        *(f"squared_{part}" for part in t.parts),
-    )
+    header = ("layer", "length", "low", "middle", "high", "chance", "p", "net")
+    header += tuple(f"squared_{part}" for part in t.parts)
     return Table(header, tuple(rows), caption)
 
 

@@ -8,6 +8,7 @@ import pytest
 from scipy.linalg import null_space
 
 from analysis import PIGMM, Gaussian, Symmetric, expectation, fit, fit_invariants, model_of, wasserstein
+from analysis.model.covariance import symmetric_root
 from analysis.symmetry import recognised_symmetry
 from invariants import enumerate_undirected, evaluate, undirected
 
@@ -84,8 +85,7 @@ def test_expectations_density_and_distance_of_the_dense_gaussian(dim, diagonal):
     expected = -(squares + np.linalg.slogdet(2 * np.pi * inside)[1]) / 2
     np.testing.assert_allclose(p.log_prob(stack), expected, rtol=1e-10)
     inside_q = kept.T @ cov_q @ kept
-    roots = [(lambda v, e: (e * np.sqrt(v)) @ e.T)(*np.linalg.eigh(matrix)) for matrix in (inside, inside_q)]
-    cross = np.linalg.svd(roots[0] @ roots[1], compute_uv=False).sum()
+    cross = np.linalg.svd(symmetric_root(inside) @ symmetric_root(inside_q), compute_uv=False).sum()
     squared = np.sum((mean - mean_q) ** 2) + np.trace(inside) + np.trace(inside_q) - 2 * cross
     np.testing.assert_allclose(wasserstein(p, q) ** 2, squared, rtol=1e-9)
 
