@@ -113,7 +113,7 @@ def test_a_run_and_its_copy_are_the_same(other, capsys, tmp_path):
         assert entry["wasserstein"]["between"]["w2"] == 0
         assert entry["wasserstein"]["between"]["p"] == 1
         assert all(invariant["difference"] == 0 for invariant in entry["invariants"].values())
-    assert "The runs have the same settings." in (out / "report.html").read_text()
+    assert "The ensembles have the same settings." in (out / "report.html").read_text()
 
 
 @pytest.mark.slow

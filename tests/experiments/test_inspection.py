@@ -5,7 +5,7 @@ import pytest
 
 from analysis import Separate, Simultaneous, Symmetric, expectation, fit
 from analysis.inference.moments import deviation
-from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.multiplicity import hierarchical
 from analysis.inference.randomisation import Permutations
 from analysis.inspection import MOST_ENTRIES, Findings, inspect, inspect_recording, key_epochs
 from analysis.recording import Recording
@@ -120,8 +120,8 @@ def test_false_discoveries_are_controlled_within_each_epoch_and_layer():
     stacks = [np.stack([gaussian(), two_scales()], axis=1)] * 2
     inspections = inspect_recording(recording(gaussian(), epochs=2, layers=2), stacks).inspections
     assert [(one.epoch, one.layer) for one in inspections] == [(0, "L1"), (0, "L2"), (1, "L1"), (1, "L2")]
-    for one in inspections:
-        np.testing.assert_array_equal(one.q, benjamini_hochberg(one.p))
+    q = hierarchical(np.array([one.p for one in inspections]))
+    np.testing.assert_array_equal([one.q for one in inspections], q)
 
 
 def test_members_that_diverged_are_left_out():
