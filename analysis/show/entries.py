@@ -75,6 +75,7 @@ def statistics_entry(statistics: Statistics, at: tuple[int, ...] = ()) -> dict[s
             "squared_parts": numbers(**dict(zip(s.parts, s.w2_squared_parts[at], strict=True))),
         },
         "bootstrap": {"replicates": REPLICATES, "seed": SEED},
+        "published": s.published,
         "status": str(s.status[at]),
     }
 

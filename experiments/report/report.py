@@ -116,10 +116,11 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
     if np.isfinite(t.w2_null[-1]).any():
         rows.append(("without change", *map(page.number, t.w2_null[-1].tolist())))
     yield Grid(header, rows)
-    yield Paragraph(
-        "In brackets the 95 % interval of the true distance: chance adds to the square of a fitted one, so that it can "
-        "lie above the interval near 0."
-    )
+    if np.isfinite(t.w2_low).any():
+        yield Paragraph(
+            "In brackets the 95 % interval of the true distance: chance adds to the square of a fitted one, which can "
+            "therefore lie above the middle of its interval."
+        )
     yield Heading("Largest deviation |theory − mean| / std among the cubic and quartic invariants")
     yield Grid(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
     count = len(t.symmetry.predicted)
