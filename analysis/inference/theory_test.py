@@ -28,8 +28,8 @@ EXACT = 40
 """Members up to which the null law is simulated."""
 PRIOR = 10
 """Members' worth of the null's own error in the denominator, so that few members do not divide by chance."""
-MATRICES, FEWEST_DRAWS, MOST_DRAWS = 10_000, 250, 2_000
-"""Members simulated for one ensemble, and limits on the number of simulated ensembles."""
+VALUES, FEWEST_DRAWS, MOST_DRAWS = 400_000, 250, 1_000
+"""Invariants of members simulated for one ensemble, and limits on the number of simulated ensembles."""
 MOST_ENTRIES = 1 << 24
 """Entries that are simulated at most for one ensemble."""
 CHUNK_ENTRIES = 1 << 17
@@ -105,7 +105,7 @@ def theory_test(
     if members > EXACT:
         z, freedom = _skewness_corrected(own, scale), members - 1 - len(f)
         p = 2 * stdtr(freedom, -np.abs(z))
-    elif draws := _draws(members, symmetry):
+    elif draws := _draws(members, len(graphs), symmetry):
         null = _simulated(f, members, graphs, theory, slopes, symmetry, draws, seed)
         z, p = _ranked(own, null, scale)
     else:
@@ -155,10 +155,10 @@ def _skewness_corrected(own: _Contributions, scale: np.ndarray) -> np.ndarray:
     return own.difference / np.where(usable, own.error, np.nan) - skew / (2 * np.sqrt(members))
 
 
-def _draws(members: int, symmetry: Symmetry) -> int:
+def _draws(members: int, graphs: int, symmetry: Symmetry) -> int:
     """How many ensembles are simulated; 0 where enough of them would take too long."""
     affordable = MOST_ENTRIES // (members * symmetry.size)
-    wanted = int(np.clip(MATRICES // members, FEWEST_DRAWS, MOST_DRAWS))
+    wanted = int(np.clip(VALUES // (members * graphs), FEWEST_DRAWS, MOST_DRAWS))
     return min(affordable, wanted) if affordable >= FEWEST_DRAWS else 0
 
 

@@ -7,7 +7,10 @@ from scipy import stats
 
 from analysis import Separate, Simultaneous, Symmetric, contrast, fit, iid_model, wasserstein
 from analysis.contrast import Contrast, Ensemble, contrast_ensembles, mean_difference
-from analysis.statistics import REPLICATES
+from analysis.inference.resampling import bootstrap
+from analysis.model.plugin import replicated_parameters
+from analysis.model.wasserstein import wasserstein_squared_parts
+from analysis.statistics import REPLICATES, SEED
 from invariants import PAPER, evaluate
 
 DIM = 4
@@ -159,3 +162,19 @@ def test_members_that_are_not_finite_are_left_out_of_both_or_of_their_pair():
         contrast(np.full((2, 4, 4), np.nan), second)
     with pytest.raises(ValueError, match=r"give a stack \[\.\.\., 4, 4\]"):
         contrast(first, np.zeros((3, 5, 5)))
+
+
+def test_the_error_is_corrected_for_the_size_of_the_smaller_ensemble():
+    first, second = drawn(1, members=3), drawn(2, members=40, std=1.5)
+    draws = [bootstrap(members, REPLICATES, SEED + k) for k, members in enumerate((3, 40))]
+    symmetry = Simultaneous(DIM)
+    moments = [np.asarray(symmetry.block_moments(stack)) for stack in (first, second)]
+    f, g = (replicated_parameters(m, draw.weights, symmetry) for m, draw in zip(moments, draws, strict=True))
+    distances = np.sqrt(np.sum(wasserstein_squared_parts(f, g, symmetry), axis=1))
+    expected = np.sqrt(3 / 2 * REPLICATES / (REPLICATES - 1) * np.var(distances))
+    for one, other in ((first, second), (second, first)):
+        found = compared(one, other)
+        if one is first:
+            assert found.w2_se == pytest.approx(expected, rel=1e-9)
+        else:  # other draws of the same law
+            assert found.w2_se == pytest.approx(expected, rel=0.2)

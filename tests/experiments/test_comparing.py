@@ -192,7 +192,9 @@ def test_runs_of_other_seeds_are_independent_and_names_may_be_odd(other, capsys,
 
 
 @pytest.mark.slow
-def test_an_analysis_is_no_run(other, capsys, tmp_path):
+def test_a_run_is_compared_with_an_analysis_but_not_with_a_comparison(other, capsys, tmp_path):
     np.save(tmp_path / "stack.npy", np.random.default_rng(0).normal(size=(5, 4, 4)))
     assert main(["analyze", str(tmp_path / "stack.npy"), "--out", str(tmp_path / "analysis")]) == 0
-    assert "holds no run" in refused(capsys, "compare", other, tmp_path / "analysis", "--out", tmp_path / "out")
+    out = compared(capsys, other, tmp_path / "analysis", "--out", tmp_path / "out")
+    assert "no distance" in (out / "report.html").read_text()
+    assert "holds no run and no analysis" in refused(capsys, "compare", other, out, "--out", tmp_path / "again")

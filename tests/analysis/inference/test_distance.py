@@ -20,11 +20,11 @@ def assessed(stack: np.ndarray, reference):
     return uncertainty(values, moments, graphs, SYMMETRY, reference, bootstrap(len(stack), 400)).distance
 
 
-@pytest.mark.parametrize("true", [0.0, 0.1, 0.5, 2.0])
+@pytest.mark.parametrize("true", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("members", [20, 150])
 def test_the_interval_covers_at_every_distance(true, members):
     """Along a mean, where the distance is that of the means: entries shifted by true / D."""
-    runs, rng = 200, np.random.default_rng(7)
+    runs, rng = 100, np.random.default_rng(7)
     found = [assessed(rng.standard_normal((members, 4, 4)) + true / 4, START) for _ in range(runs)]
     covered = sum(one.low <= true <= one.high for one in found)
     # Near 0, where nothing is below it, the interval covers more often than promised; elsewhere up to 4 % less.

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import chi2
 
 from analysis import PIGMM, Simultaneous
-from analysis.inference.nesting import accepted, nested_pairs, nested_tests
+from analysis.inference.nesting import NestedTests, accepted, nested_pairs, nested_tests
 from analysis.model.family import fit_family
 from tests.dense import random_model
 from tests.square import block_moments
@@ -121,3 +121,25 @@ def test_degenerate_ensembles_have_a_status_and_no_silent_nan():
 def _symmetric(rng: np.random.Generator) -> np.ndarray:
     half = rng.standard_normal((30, 4, 4))
     return half + np.swapaxes(half, 1, 2)
+
+
+def decided(**p: float) -> str:
+    """The model accepted where the tests within the full model have these p-values, and 0.5 elsewhere."""
+    symmetry, pairs = Simultaneous(5), nested_pairs(Simultaneous(5))
+    within = np.array([p.get(small, 0.5) if large == "pigmm" else np.nan for small, large in pairs])
+    none = np.full(len(pairs), np.nan)
+    return str(accepted(NestedTests(np.zeros(len(pairs), int), none, none, none, within, none, none), symmetry))
+
+
+def test_the_larger_p_decides_among_models_of_equal_size():
+    rejected = {"iid_zero_mean": 0.01, "iid": 0.01}
+    assert decided(**rejected, conjugation=0.9, diagonal=0.2) == "conjugation"
+    assert decided(**rejected, conjugation=0.2, diagonal=0.9) == "diagonal"
+
+
+def test_a_model_within_a_rejected_one_is_not_accepted():
+    assert decided() == "iid_zero_mean"
+    assert decided(bipartite=0.01, conjugation=0.6) == "conjugation"
+    assert decided(transposition=0.01) == "bipartite"
+    assert decided(**dict.fromkeys(("bipartite", "transposition", "reciprocal"), 0.01)) == "pigmm"
+    assert decided(iid=np.nan) == "undetermined"

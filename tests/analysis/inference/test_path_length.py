@@ -25,15 +25,15 @@ def travelled(seed: int, memory: float, step: float) -> PathLength:
 @pytest.mark.parametrize("memory", [0.0, 0.9])
 @pytest.mark.parametrize("step", [0.0, 1.0])
 def test_the_interval_covers_and_an_unchanged_law_is_seldom_said_to_travel(memory, step):
-    runs = [travelled(seed, memory, step) for seed in range(60)]
+    runs = [travelled(seed, memory, step) for seed in range(40)]
     true = step * (EPOCHS - 1)
     covered = sum(one.low <= true <= one.high for one in runs)
-    assert covered >= binom.ppf(0.001, 60, 0.9)
+    assert covered >= binom.ppf(0.001, 40, 0.9)
     if step:
         assert all(one.p < 0.05 for one in runs)
         assert np.median([one.middle for one in runs]) == pytest.approx(true, rel=0.15)
     else:
-        assert sum(one.p < 0.05 for one in runs) <= binom.ppf(0.999, 60, 0.05)
+        assert sum(one.p < 0.05 for one in runs) <= binom.ppf(0.999, 40, 0.05)
         assert np.median([one.middle for one in runs]) < 0.6 * np.median([one.length for one in runs])
     assert np.median([one.length for one in runs]) > true
 

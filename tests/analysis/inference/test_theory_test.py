@@ -64,7 +64,7 @@ def test_the_gradient_is_that_of_the_table():
 
 @pytest.mark.parametrize("members", [4, 10])
 def test_few_members_of_the_model_are_rejected_as_rarely_as_promised(members):
-    runs = 150
+    runs = 100
     p = np.array([outcome(random_model(4, 3).sample(jax.random.key(k), members)).p for k in range(runs)])
     assert np.sum(np.any([benjamini_hochberg(row) < 0.05 for row in p], axis=1)) <= binom.ppf(0.999, runs, 0.05)
     rates = np.mean(p < 0.1, axis=0)
@@ -72,7 +72,7 @@ def test_few_members_of_the_model_are_rejected_as_rarely_as_promised(members):
 
 
 def test_many_members_of_the_model_have_standard_normal_z():
-    runs, members = 300, 150
+    runs, members = 200, 150
     stacks = random_model(4, 3).sample(jax.random.key(5), runs * members).reshape(runs, members, 4, 4)
     tests = [outcome(stack) for stack in stacks]
     cubic = np.array([test.z for test in tests])[:, :15]

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analysis import Simultaneous, fit, fit_invariants, fit_moments
+from analysis import Separate, Simultaneous, fit, fit_invariants, fit_moments
+from analysis.model.likelihood import cross_entropy
 from analysis.model.plugin import parameters_from_invariants, parameters_from_moments
 from invariants import PAPER, evaluate
 from tests.dense import random_model
@@ -165,3 +166,28 @@ def test_public_ensembles(fixtures):
         np.testing.assert_allclose(parameters(stack), entry["f"], rtol=0, atol=1e-14 * scale * len(stack))
         by_means = fit_invariants(entry["mean_I"][:13], entry["D"]).model.parameters
         np.testing.assert_allclose(by_means, entry["f"], rtol=0, atol=1e-12 * scale)
+
+
+def test_a_member_with_one_moment_that_is_not_finite_is_left_out():
+    stack = ensemble()
+    moments = np.array(block_moments(stack))
+    moments[4, 7] = np.inf
+    result = fit_moments(moments, Simultaneous(6))
+    assert result.excluded == (4,)
+    np.testing.assert_array_equal(result.model.parameters, parameters(np.delete(stack, 4, axis=0)))
+    separate = Separate(3, 6)
+    rectangular = np.array(separate.block_moments(stack[:, :3]))
+    rectangular[2, 0] = np.nan
+    assert fit_moments(rectangular, separate).excluded == (2,)
+
+
+def test_the_likelihood_at_the_fit_is_exact_however_ill_conditioned_a_block_is():
+    """With an inverse, a condition of 1e12 on V_H cost more than a nat."""
+    stack = np.random.default_rng(0).standard_normal((40, 5, 5))
+    columns = stack.mean(axis=1, keepdims=True)
+    narrow = stack - (1 - 1e-6) * (columns - columns.mean(axis=2, keepdims=True))
+    model = fit(narrow).model
+    values = np.linalg.eigvalsh(model.covariances[1])
+    assert values[-1] / values[0] > 1e10
+    total = -len(narrow) * cross_entropy(model.parameters, model.parameters, model.symmetry)
+    assert total == pytest.approx(-len(narrow) * model.entropy(), rel=1e-14)
