@@ -30,7 +30,7 @@ PRIOR = 10
 """Members' worth of the null's own error in the denominator, so that few members do not divide by chance."""
 VALUES, FEWEST_DRAWS, MOST_DRAWS = 400_000, 250, 1_000
 """Invariants of members simulated for one ensemble, and limits on the number of simulated ensembles."""
-MOST_ENTRIES = 1 << 24
+MOST_ENTRIES = 1 << 22
 """Entries that are simulated at most for one ensemble."""
 CHUNK_ENTRIES = 1 << 17
 """Entries whose invariants are evaluated at once, always the same number of matrices so that it compiles once."""
