@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float
 from analysis.inference.errors import uncertainty
 from analysis.inference.moments import deviation, moments
 from analysis.inference.multiplicity import benjamini_hochberg, hierarchical
-from analysis.inference.nesting import NestedTests, accepted, nested_tests, within_full
+from analysis.inference.nesting import accepted, nested_tests, within_full
 from analysis.inference.normality import normality_test
-from analysis.inference.null import distance_to, null_distance
+from analysis.inference.null import null_distance, squared_distance_to
 from analysis.inference.path_length import PathLength, path_length
 from analysis.inference.resampling import bootstrap
 from analysis.inference.theory_test import chance_level, theory_test
@@ -144,7 +144,7 @@ def describe(
         z=np.abs(test.z),
         p=test.p,
         q=benjamini_hochberg(test.p),
-        w2=np.array(float(distance_to(reference, f, symmetry))),
+        w2=np.array(np.sqrt(squared_distance_to(reference, f, symmetry))),
         w2_se=np.array(errors.w2),
         w2_debiased=np.array(errors.distance.debiased),
         w2_low=np.array(errors.distance.low),
@@ -156,8 +156,8 @@ def describe(
         aic=family.aic,
         bic=family.bic,
         held_out=family.held_out,
-        model_p=_within_full(tests, tests.wald_p, symmetry),
-        model_effect=_within_full(tests, tests.effect, symmetry),
+        model_p=_of_models(tests.wald_p, symmetry),
+        model_effect=_of_models(tests.effect, symmetry),
         accepted=np.array(str(accepted(tests, symmetry))),
         normality_p=np.asarray(normality.p),
         normality_effect=np.asarray(normality.effect),
@@ -184,9 +184,9 @@ def status_with(fit_status: str, excluded: int) -> str:
     return f"{excluded} members excluded as not finite, at this or an earlier epoch{rest}"
 
 
-def _within_full(tests: NestedTests, values: np.ndarray, symmetry: Symmetry) -> Float[np.ndarray, "models"]:
+def _of_models(values: np.ndarray, symmetry: Symmetry) -> Float[np.ndarray, "models"]:
     """Of each model its test within the full one; NaN for the full one itself."""
-    position = within_full(tests, symmetry)
+    position = within_full(symmetry)
     return np.array([values[position[name]] if name in position else np.nan for name in symmetry.family])
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis import EntryLaw, Simultaneous, expectations, iid_model
 from analysis.inference.errors import uncertainty
-from analysis.inference.null import distance_to, null_distance
+from analysis.inference.null import null_distance, squared_distance_to
 from analysis.inference.resampling import Resampling, bootstrap, jackknife
 from invariants import PAPER, evaluate
 
@@ -73,7 +73,7 @@ def main() -> None:
         {
             "floor: product of weights and features": each_cell(lambda: draws.weights @ features),
             "theory of all replicates": each_cell(lambda: expectations(replicates, GRAPHS, symmetry)),
-            "W2 of all replicates": each_cell(lambda: distance_to(reference, replicates, symmetry)),
+            "W2 of all replicates": each_cell(lambda: np.sqrt(squared_distance_to(reference, replicates, symmetry))),
             "bootstrap, everything": describe(draws),
             "jackknife, everything": describe(leave_one_out),
         },

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
-from analysis.model.covariance import symmetric_root
+from analysis.model.covariance import inverse_root, symmetric_root
 from analysis.symmetry import Data, Symmetry
 from analysis.symmetry.base import Coordinates
 
@@ -49,16 +49,8 @@ def _recoloured(
             present = present - present.mean(axis=1, keepdims=True)
         flat = present.swapaxes(1, 2).reshape(draws, block.copies, -1)
         sample = flat @ flat.swapaxes(1, 2) / (members * max(block.dimension, 1))
-        root = symmetric_root(covariance) @ _inverse_root(sample)
+        root = symmetric_root(covariance) @ inverse_root(sample)
         new = np.zeros_like(part)
         new[:, :, : block.copies] = (root[:, None] @ present).reshape(part[:, :, : block.copies].shape)
         recoloured.append(new + law.mean if number == 0 else new)
     return tuple(recoloured)
-
-
-def _inverse_root(covariances: Float[np.ndarray, "r c c"]) -> Float[np.ndarray, "r c c"]:
-    """Pseudo-inverse of the square root of each covariance."""
-    values, vectors = np.linalg.eigh(covariances)
-    kept = values > 1e-12 * np.maximum(values[:, -1:], np.finfo(float).tiny)
-    inverse = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
-    return (vectors * inverse[:, None, :]) @ np.swapaxes(vectors, 1, 2)

@@ -71,20 +71,26 @@ def uncertainty(
     error = resampling.error(differences)
     error = np.where(np.abs(error) <= scale, 0.0, error)  # NaN stays
     ratios = differences / np.where(stds > 0, stds, np.nan)
+    squared = squared_distance_to(reference, replicates, symmetry)
     return Uncertainty(
         parameters=resampling.error(replicates),
         theory=resampling.error(theories),
         difference=error,
         deviation=np.where(error == 0, 0.0, _error_where_known(ratios, resampling)),
-        w2=float(resampling.error(np.sqrt(squared_distance_to(reference, replicates, symmetry)))),
-        distance=_distance(f, replicates, reference, symmetry, resampling),
+        w2=float(resampling.error(np.sqrt(squared))),
+        distance=_distance(f, replicates, squared, reference, symmetry, resampling),
     )
 
 
 def _distance(
-    f: np.ndarray, replicates: np.ndarray, reference: Gaussian | None, symmetry: Symmetry, resampling: Resampling
+    f: np.ndarray,
+    replicates: np.ndarray,
+    distances: np.ndarray,
+    reference: Gaussian | None,
+    symmetry: Symmetry,
+    resampling: Resampling,
 ) -> Distance:
-    """Distance to the reference, or to the nearest i.i.d. law."""
+    """Distance to the reference, or to the nearest i.i.d. law; squared `distances` are those of the replicates."""
     squared = float(squared_distance_to(reference, f, symmetry))
     if reference is None:
         # What the errors alone show: those of the fit around the nearest law, and of that law itself.
@@ -93,7 +99,6 @@ def _distance(
         errors = squared_distance_to(None, shifted, symmetry)
     else:
         errors = error_lengths(f, replicates - f, symmetry)
-    distances = squared_distance_to(reference, replicates, symmetry)
     return debiased_distance(squared, distances, errors, resampling, resampling.weights.shape[1])
 
 

@@ -75,8 +75,8 @@ def nested_tests(moments: ArrayLike, fitted: FamilyFit, symmetry: Symmetry) -> N
     dof = (fitted.parameters[outer] - fitted.parameters[inner]).astype(int)
     # Rounding can make the ratio of two equally good fits negative.
     ratio = np.maximum(2 * (fitted.loglik[..., outer] - fitted.loglik[..., inner]), 0.0)
-    values = np.asarray(moments, dtype=np.float64)
-    tests = [wald_within(values, small, symmetry, large) for small, large in pairs]
+    values = pseudo_values(np.asarray(moments, dtype=np.float64), symmetry)
+    tests = [_within(values, small, large, symmetry) for small, large in pairs]
     return NestedTests(
         dof,
         ratio,
@@ -109,16 +109,19 @@ def wald_within(
     For "bipartite" within the paper's 13 parameters it is that of f2 = f4 = f7 = f8 = f10 = 0 and f5 = f11 = f12 = f13,
     which tells simultaneous from separate permutations; a law that is not invariant at all may still satisfy them.
     """
-    result = _wald(moments, model, symmetry, larger or symmetry.full)
-    members = moments.shape[-2]
-    if larger not in (None, symmetry.full) or not np.any(result.status == "ok"):
+    return _within(pseudo_values(moments, symmetry), model, larger or symmetry.full, symmetry)
+
+
+def _within(values: Float[np.ndarray, "*batch N parameters"], model: str, larger: str, symmetry: Symmetry) -> Wald:
+    """The same from the pseudo-values of the members."""
+    result, members = _wald(values, model, larger, symmetry), values.shape[-2]
+    if larger != symmetry.full or not np.any(result.status == "ok"):
         return result
     null = _null_statistics(members, symmetry)[model]
     return result._replace(p=_rank(np.asarray(result.statistic), null, result.estimate.shape[-1], members))
 
 
-def _wald(moments: np.ndarray, model: str, symmetry: Symmetry, larger: str) -> Wald:
-    values = pseudo_values(moments, symmetry)
+def _wald(values: np.ndarray, model: str, larger: str, symmetry: Symmetry) -> Wald:
     return wald_of_means(_contrast_values(values, contrasts(model, larger, symmetry)))
 
 
@@ -135,8 +138,9 @@ def _null_statistics(members: int, symmetry: Symmetry) -> dict[str, Float[np.nda
     found: dict[str, list[np.ndarray]] = {name: [] for name in symmetry.family if name != symmetry.full}
     for start in range(0, SAMPLES, at_once):
         drawn = standard_moments(generator, (min(at_once, SAMPLES - start), members), symmetry)
+        values = pseudo_values(drawn, symmetry)
         for name, statistics in found.items():
-            statistics.append(_wald(drawn, name, symmetry, symmetry.full).statistic)
+            statistics.append(_wald(values, name, symmetry.full, symmetry).statistic)
     return {name: np.sort(np.concatenate(statistics)) for name, statistics in found.items()}
 
 
@@ -161,7 +165,7 @@ def _log_f(statistic: np.ndarray, k: int, members: int) -> np.ndarray:
     return np.asarray(np.log(np.maximum(p, np.finfo(float).tiny)))
 
 
-def within_full(tests: NestedTests, symmetry: Symmetry) -> dict[str, int]:
+def within_full(symmetry: Symmetry) -> dict[str, int]:
     """Of each smaller model the position of its test within the full one."""
     return {small: k for k, (small, large) in enumerate(nested_pairs(symmetry)) if large == symmetry.full}
 
@@ -174,7 +178,7 @@ def accepted(tests: NestedTests, symmetry: Symmetry, level: float = LEVEL) -> Sh
     tests is not available, the answer is "undetermined". A true model is missed with probability `level`, and up to
     about twice that where several models contain it: over many epochs and layers some rejections are expected.
     """
-    position, pairs = within_full(tests, symmetry), nested_pairs(symmetry)
+    position, pairs = within_full(symmetry), nested_pairs(symmetry)
     names = [*position, symmetry.full]
     p = np.stack([*(tests.wald_p[..., k] for k in position.values()), np.ones(tests.wald_p.shape[:-1])], axis=-1)
     passed = p >= level

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from analysis.inference.simulation import standard_fits
 from analysis.model.entry_law import EntryLaw
 from analysis.model.family import nearest_iid
-from analysis.model.gaussian import Gaussian
+from analysis.model.gaussian import Gaussian, model_of
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.wasserstein import wasserstein_squared_parts
 from analysis.symmetry import Symmetry
@@ -73,13 +73,6 @@ def squared_distance_to(
     return np.asarray(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1))
 
 
-def distance_to(
-    reference: Gaussian | None, f: Float[np.ndarray, "*batch parameters"], symmetry: Symmetry
-) -> Float[np.ndarray, "*batch"]:
-    """W2 of laws to one reference, or for None to the nearest i.i.d. law of each."""
-    return np.asarray(np.sqrt(squared_distance_to(reference, f, symmetry)))
-
-
 @lru_cache(maxsize=64)
 def _unit_distances(
     drawn: bool, symmetry: Symmetry, members: int, nearest: bool, replicates: int, seed: int
@@ -91,8 +84,8 @@ def _unit_distances(
         f = parameters_from_moments(pool[:, :members], symmetry)
     else:
         f = standard_fits(np.random.default_rng(seed), members, replicates, symmetry)
-    other = nearest_iid(f, symmetry) if nearest else symmetry.isotropic(0.0, 1.0)
-    return np.asarray(np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1)))
+    reference = None if nearest else model_of(symmetry, symmetry.isotropic(0.0, 1.0))
+    return np.asarray(np.sqrt(squared_distance_to(reference, f, symmetry)))
 
 
 @lru_cache(maxsize=4)

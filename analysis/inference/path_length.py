@@ -16,8 +16,8 @@ from scipy.special import ndtri, stdtrit
 
 from analysis.inference.distance import LEVEL, error_lengths
 from analysis.inference.resampling import Resampling
+from analysis.model.geometry import path
 from analysis.model.plugin import parameters_from_moments, replicated_parameters
-from analysis.model.wasserstein import wasserstein_squared_parts
 from analysis.symmetry import Symmetry
 
 BISECTIONS = 30
@@ -43,19 +43,19 @@ class PathLength(NamedTuple):
 def path_length(moments: Float[np.ndarray, "N E moments"], symmetry: Symmetry, resampling: Resampling) -> PathLength:
     """The path of one layer, from the block moments of members that are finite at all epochs."""
     epochs = moments.shape[1]
-    fits = [parameters_from_moments(moments[:, e], symmetry) for e in range(epochs)]
+    f = parameters_from_moments(np.swapaxes(moments, 0, 1), symmetry)
     replicates = [replicated_parameters(moments[:, e], resampling.weights, symmetry) for e in range(epochs)]
-    steps, drawn, chance = [], [], []
-    for e in range(epochs - 1):
-        f, g, f_r, g_r = fits[e], fits[e + 1], replicates[e], replicates[e + 1]
-        steps.append(np.sum(wasserstein_squared_parts(f, g, symmetry)))
-        drawn.append(np.sum(wasserstein_squared_parts(f_r, g_r, symmetry), axis=-1))
-        chance.append(error_lengths((f + g) / 2, f_r - f, symmetry, g_r - g))
-    length, c = float(np.sum(np.sqrt(steps))), resampling.inflation
+    fitted, c = path(f, symmetry), resampling.inflation
+    length = float(fitted.length)
     if epochs < 2 or not np.isfinite(c):
         return PathLength(length, *[float("nan")] * 5)
-    noise = np.sum(np.sqrt(c * np.array(chance)), axis=0)
-    low, middle, high = _interval(np.array(steps), np.array(drawn), np.array(chance), c, len(moments))
+    drawn = path(np.stack(replicates, axis=1), symmetry).steps.T
+    errors = [replicate - fit for replicate, fit in zip(replicates, f, strict=True)]
+    chance = np.array(
+        [error_lengths((f[e] + f[e + 1]) / 2, errors[e], symmetry, errors[e + 1]) for e in range(epochs - 1)]
+    )
+    noise = np.sum(np.sqrt(c * chance), axis=0)
+    low, middle, high = _interval(fitted.steps**2, drawn**2, chance, c, len(moments))
     p = (1 + np.sum(noise >= length)) / (1 + len(noise))
     return PathLength(length, low, middle, high, float(np.mean(noise)), float(p))
 

@@ -24,11 +24,12 @@ def symmetric_root(covariance: Float[np.ndarray, "*batch m m"]) -> Float[np.ndar
     return (vectors * np.sqrt(np.maximum(values, 0))[..., None, :]) @ np.swapaxes(vectors, -1, -2)
 
 
-def inverse_root(covariance: Float[np.ndarray, "m m"]) -> Float[np.ndarray, "m m"]:
+def inverse_root(covariance: Float[np.ndarray, "*batch m m"]) -> Float[np.ndarray, "*batch m m"]:
     """Pseudo-inverse of the square root; directions without variance are mapped to 0."""
     values, vectors = np.linalg.eigh(covariance)
-    kept = values > max(SINGULAR * values[-1], 0.0)
-    return (vectors * np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)) @ vectors.T
+    kept = values > np.maximum(SINGULAR * values[..., -1:], 0.0)
+    inverse = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+    return (vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2)
 
 
 def aligned_root(

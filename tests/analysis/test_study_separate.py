@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from analysis import EntryLaw, Separate, Statistics, expectation, fit, model_of, study
-from analysis.inference.null import distance_to, null_distance
+from analysis.inference.null import null_distance, squared_distance_to
 from analysis.inference.resampling import bootstrap
 from analysis.model.family import fit_family, nearest_iid
 from analysis.model.plugin import parameters_from_moments, replicated_parameters
@@ -84,7 +84,7 @@ def test_standard_errors_are_the_spread_of_ensembles():
     f = np.array([fit(stack).model.parameters for stack in draws])
     cells = [described(stack, 0.2) for stack in draws[:20]]
     np.testing.assert_allclose(np.mean([cell.parameters_se for cell in cells], axis=0), f.std(axis=0), rtol=0.2)
-    spread = distance_to(iid(0.2, (3, 5)), f, SYMMETRY).std()
+    spread = np.sqrt(squared_distance_to(iid(0.2, (3, 5)), f, SYMMETRY)).std()
     np.testing.assert_allclose(np.mean([cell.w2_se for cell in cells]), spread, rtol=0.2)
 
 
@@ -104,7 +104,7 @@ def test_null_distance_is_that_of_simulated_matrices(shape, nearest):
     stacks = 0.5 * np.random.default_rng(3).standard_normal((2000, 2, *shape))
     symmetry, law = Separate(*shape), EntryLaw.gaussian(0.5)
     f = parameters_from_moments(np.asarray(symmetry.block_moments(stacks)), symmetry)
-    simulated = distance_to(None if nearest else iid(0.25, shape), f, symmetry)
+    simulated = np.sqrt(squared_distance_to(None if nearest else iid(0.25, shape), f, symmetry))
     null = null_distance(law, symmetry, 2, nearest=nearest)
     assert null.mean == pytest.approx(simulated.mean(), rel=4 * 0.5 * np.hypot(1000**-0.5, 2000**-0.5))
     assert np.mean(simulated > null.upper) == pytest.approx(0.05, abs=0.03)
