@@ -41,13 +41,12 @@ class Between(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the invariants."""
-        symmetry = self.symmetries[0]
-        return tuple(map(symmetry.key, (*symmetry.fitted, *symmetry.predicted)))
+        return self.symmetries[0].observed_names
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts of a squared distance."""
-        return ("mean", *(block.name for block in self.symmetries[0].blocks))
+        return self.symmetries[0].part_names
 
 
 class SideBySide(NamedTuple):

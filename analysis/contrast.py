@@ -69,7 +69,7 @@ class Contrast:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the invariants."""
-        return tuple(map(self.symmetry.key, (*self.symmetry.fitted, *self.symmetry.predicted)))
+        return self.symmetry.observed_names
 
     def __repr__(self) -> str:
         name = self.names[int(largest(self.invariants.effect))]
@@ -104,11 +104,10 @@ def contrast(a: Any, b: Any, symmetry: Symmetry | None = None, *, paired: bool =
     if paired and len(finite[0]) == len(finite[1]):
         finite = [finite[0] & finite[1]] * 2
     kept = [chosen_members(data, chosen) for data, chosen in zip(both, finite, strict=True)]
-    graphs = (*symmetry.fitted, *symmetry.predicted)
     if not all(chosen.any() for chosen in finite):
         raise ValueError("an ensemble without a finite member: nothing to compare; look for divergence in training")
     first, second = (
-        Ensemble(symmetry.evaluate(graphs, data), np.asarray(symmetry.block_moments(data))) for data in kept
+        Ensemble(symmetry.evaluate(symmetry.observed, data), np.asarray(symmetry.block_moments(data))) for data in kept
     )
     return contrast_ensembles(first, second, symmetry, paired=paired)
 
@@ -159,7 +158,7 @@ def contrast_ensembles(first: Ensemble, second: Ensemble, symmetry: Symmetry, *,
 
 def no_contrast(symmetry: Symmetry, members: tuple[int, int]) -> Contrast:
     """What is known of two ensembles of which one has no member: nothing."""
-    graphs, parts = len(symmetry.fitted) + len(symmetry.predicted), 1 + len(symmetry.blocks)
+    graphs, parts = len(symmetry.observed), len(symmetry.part_names)
     unknown = Difference._make([np.full(graphs, np.nan)] * len(Difference._fields))
     nan = float("nan")
     return Contrast(symmetry, members, nan, nan, nan, nan, np.full(parts, nan), unknown, np.full(graphs, nan))

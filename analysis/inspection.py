@@ -15,13 +15,14 @@ from analysis.inference.normality import Quantiles, mahalanobis_quantiles
 from analysis.inference.randomisation import Invariance, Permutations, accepted_permutations, invariance_test
 from analysis.inference.theory_test import theory_test
 from analysis.model.fitting import fit_moments
+from analysis.model.status import joined
 from analysis.model.wick import expectations
 from analysis.recording import Recording, included
-from analysis.symmetry import Simultaneous, Symmetric, Symmetry
+from analysis.symmetry import Symmetric, Symmetry
 from invariants import Graph
 
-KEY_EPOCHS = (0, 1, 10)
-"""Epochs inspected besides the last: before training, after the fastest changes, and well into it."""
+KEY_EPOCHS = (1, 10)
+"""Epochs shown besides the first and the last: after the fastest changes, and well into training."""
 PERMUTATIONS = 199
 MOST_ENTRIES = 2**20
 """Ensembles of more entries, 1000 matrices of 32 x 32, are not permuted: it would take minutes a run."""
@@ -77,8 +78,8 @@ class Findings(NamedTuple):
 
 
 def key_epochs(epochs: Int[np.ndarray, "E"]) -> list[int]:
-    """Positions of the epochs 0, 1, 10 and the last, of those that there are."""
-    return [position for position, epoch in enumerate(epochs) if epoch in (*KEY_EPOCHS, epochs[-1])]
+    """Positions of the first epoch, 1, 10 and the last, of those that there are."""
+    return [position for position, epoch in enumerate(epochs) if epoch in (epochs[0], *KEY_EPOCHS, epochs[-1])]
 
 
 def inspect_recording(
@@ -125,7 +126,6 @@ def inspect(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, epoch: int, l
     test = theory_test(values, blocks, graphs, symmetry)
     theory, observed = expectations(model.parameters, graphs, symmetry), moments(values)
     permutations, shape = _permutations(stack, symmetry), block_shape(whitened)
-    causes = dict.fromkeys([*(group.status for group in permutations.values()), shape.status, test.status])
     return Inspection(
         epoch=epoch,
         layer=layer,
@@ -145,7 +145,7 @@ def inspect(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, epoch: int, l
         z=np.abs(test.z),
         p=test.p,
         q=benjamini_hochberg(test.p),
-        status="; ".join(cause for cause in causes if cause != "ok") or "ok",
+        status=joined([*(group.status for group in permutations.values()), shape.status, test.status]),
     )
 
 
@@ -179,7 +179,7 @@ def _permutations(stack: np.ndarray, symmetry: Symmetry) -> dict[Permutations, I
 
 def _identities(blocks: np.ndarray, symmetry: Symmetry) -> float:
     """p-value of the five-parameter model within the paper's; 1 where there is nothing to test."""
-    if not isinstance(symmetry, Simultaneous):
+    if "bipartite" not in symmetry.family or symmetry.full == "bipartite":
         return 1.0
     return float(wald_within(blocks, "bipartite", symmetry).p)
 

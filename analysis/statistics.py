@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from analysis.inference.multiplicity import LEVEL
 from analysis.inference.path_length import PathLength
+from analysis.model.status import OK
 from analysis.recording import Training
 from analysis.symmetry import Symmetry
 from invariants import Graph, latex
@@ -121,12 +122,12 @@ class Statistics:
     @property
     def graphs(self) -> tuple[Graph, ...]:
         """The invariants: those the law is fitted to, then those it predicts."""
-        return (*self.symmetry.fitted, *self.symmetry.predicted)
+        return self.symmetry.observed
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the invariants."""
-        return tuple(map(self.symmetry.key, self.graphs))
+        return self.symmetry.observed_names
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ class Statistics:
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts of a squared distance."""
-        return ("mean", *(block.name for block in self.symmetry.blocks))
+        return self.symmetry.part_names
 
     @property
     def identities_p(self) -> Float[np.ndarray, "*at"]:
@@ -214,8 +215,8 @@ def summary(statistics: Statistics) -> str:
     predicted = len(s.symmetry.predicted) * max(len(s.layers), 1)
     last = " at the last epoch" if len(s.epochs) > 1 else ""
     text = f"{', '.join(map(str, dict.fromkeys(s.symmetries)))}: {where}{s.members.max()} members, "
-    problems = sorted(set(np.unique(s.status)) - {"ok"})
-    state = problems[0] if problems else "ok"
+    problems = sorted(set(np.unique(s.status)) - {OK})
+    state = problems[0] if problems else OK
     return text + f"{deviating} of {predicted} predicted invariants deviate{last}, status: {state}"
 
 

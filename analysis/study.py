@@ -17,9 +17,10 @@ from analysis.inference.resampling import bootstrap
 from analysis.inference.theory_test import chance_level, theory_test
 from analysis.model.entry_law import EntryLaw
 from analysis.model.family import fit_family, nearest_iid
-from analysis.model.fitting import OK, fit_moments, read_ensemble, unbiasing
+from analysis.model.fitting import fit_moments, read_ensemble, unbiasing
 from analysis.model.gaussian import Gaussian, model_of
 from analysis.model.initial import iid_invariants
+from analysis.model.status import joined
 from analysis.model.wasserstein import wasserstein_squared_parts
 from analysis.model.wick import expectations
 from analysis.recording import Recording, included
@@ -46,7 +47,7 @@ def study(data: Any, symmetry: Symmetry | None = None, law: EntryLaw | None = No
     if not finite.any():
         raise ValueError(f"none of {len(finite)} members is finite: nothing to study; look for divergence in training")
     kept = chosen_members(data, finite)
-    values = symmetry.evaluate((*symmetry.fitted, *symmetry.predicted), kept)
+    values = symmetry.evaluate(symmetry.observed, kept)
     return describe(values, np.asarray(symmetry.block_moments(kept)), symmetry, law, int(np.sum(~finite)))
 
 
@@ -126,7 +127,7 @@ def describe(
         layers=(),
         members=np.array(members + excluded),
         excluded=np.array(excluded),
-        status=np.array(status_with(_joined(fitted.status, test.status), excluded)),
+        status=np.array(joined((_left_out(excluded), fitted.status, test.status))),
         mean=observed.mean,
         std=observed.std,
         se=observed.se,
@@ -140,7 +141,7 @@ def describe(
         theory_se=errors.theory,
         deviation=deviation(theory, observed.mean[low:], observed.std[low:]),
         deviation_se=errors.deviation,
-        deviation_chance=chance_level(test, observed.std[low:], members),
+        deviation_chance=chance_level(test, observed.std[low:], members, symmetry),
         z=np.abs(test.z),
         p=test.p,
         q=benjamini_hochberg(test.p),
@@ -171,17 +172,8 @@ def initial_model(law: EntryLaw | None, symmetry: Symmetry) -> Gaussian | None:
     return model_of(symmetry, symmetry.isotropic(float(law.cumulant(1)), float(law.cumulant(2)) ** 0.5))
 
 
-def _joined(*statuses: str) -> str:
-    """Several statuses as one."""
-    return "; ".join(status for status in dict.fromkeys(statuses) if status != OK) or OK
-
-
-def status_with(fit_status: str, excluded: int) -> str:
-    """The status of a fit, with the number of members left out of it."""
-    if not excluded:
-        return fit_status
-    rest = "" if fit_status == OK else f"; {fit_status}"
-    return f"{excluded} members excluded as not finite, at this or an earlier epoch{rest}"
+def _left_out(excluded: int) -> str:
+    return f"{excluded} members excluded as not finite, at this or an earlier epoch" if excluded else ""
 
 
 def _of_models(values: np.ndarray, symmetry: Symmetry) -> Float[np.ndarray, "models"]:

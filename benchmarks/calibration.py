@@ -82,7 +82,7 @@ def show_predictions(draw: Draw, law: Gaussian | None, options: argparse.Namespa
         theory = expectations(parameters_from_moments(run.moments, symmetry), symmetry.predicted, symmetry)
         std = run.values.std(axis=0)
         deviations.append(np.abs(theory - run.values.mean(axis=0)) / std)
-        levels.append(chance_level(run.test, std, members))
+        levels.append(chance_level(run.test, std, members, symmetry))
     above = [np.ravel(np.array(deviations) > level) for level in (members**-0.5, np.array(levels))]
     show("deviations above their level of chance (1/sqrt N)", *above)
 

@@ -9,6 +9,7 @@ from scipy.special import ndtri, stdtr
 from analysis.inference.normality import Quantiles, energy_dimensions
 from analysis.model.covariance import singular
 from analysis.model.gaussian import Gaussian
+from analysis.model.status import joined
 from analysis.model.transport import whitening
 from analysis.symmetry.base import Data, finite_members
 
@@ -79,7 +80,7 @@ def block_shape(whitened: Whitened) -> Shape:
         causes.append(f"{members} members: no error over members; use at least 3")
     if missing:
         causes.append(f"singular or absent block {', '.join(missing)}: add members that vary, use D >= 4")
-    return Shape(_coefficient(cubic), _coefficient(quartic), "; ".join(causes) or "ok")
+    return Shape(_coefficient(cubic), _coefficient(quartic), joined(causes))
 
 
 def coordinate_quantiles(whitened: Whitened, points: int = 99) -> Quantiles:

@@ -18,6 +18,7 @@ from analysis.inference.simulation import standard_moments
 from analysis.inference.wald import Wald, wald_of_means
 from analysis.model.family import FamilyFit, parameter_counts, weighted_span
 from analysis.model.plugin import pseudo_values
+from analysis.model.status import OK
 from analysis.symmetry import Symmetry
 
 UNDETERMINED = "undetermined"
@@ -115,7 +116,7 @@ def wald_within(
 def _within(values: Float[np.ndarray, "*batch N parameters"], model: str, larger: str, symmetry: Symmetry) -> Wald:
     """The same from the pseudo-values of the members."""
     result, members = _wald(values, model, larger, symmetry), values.shape[-2]
-    if larger != symmetry.full or not np.any(result.status == "ok"):
+    if larger != symmetry.full or not np.any(result.status == OK):
         return result
     null = _null_statistics(members, symmetry)[model]
     return result._replace(p=_rank(np.asarray(result.statistic), null, result.estimate.shape[-1], members))

@@ -10,6 +10,7 @@ from scipy.special import gammaincinv
 from analysis.inference.simulation import standard_moments
 from analysis.model.covariance import or_identity, singular
 from analysis.model.plugin import parameters_from_moments, products
+from analysis.model.status import OK
 from analysis.symmetry import Symmetry
 from analysis.symmetry.blocks import pack_symmetric, unpack_symmetric
 
@@ -90,7 +91,7 @@ def normality_test(
     """
     covariance = _energy_covariance(moments, symmetry)
     status = _status(covariance, moments, symmetry)
-    usable = status == "ok"
+    usable = status == OK
     covariance = np.where(usable[..., None, None], covariance, np.nan)
     n = energy_dimensions(symmetry)
     p = np.full(usable.shape, np.nan)
@@ -158,5 +159,5 @@ def _status(covariance: np.ndarray, moments: np.ndarray, symmetry: Symmetry) -> 
             "block moments are not finite: exclude diverged members",
             "singular block (too few, constant or linearly dependent matrices): add members that vary",
         ],
-        default="ok",
+        default=OK,
     )

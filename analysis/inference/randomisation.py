@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.inference.multiplicity import LEVEL
+from analysis.model.status import OK
 
 ROUNDING = 1e-9
 """Relative differences of unevenness below this are ties."""
@@ -55,7 +56,7 @@ def invariance_test(
     if group is Permutations.SIMULTANEOUS and m != n:
         raise ValueError(f"matrices of {m} x {n}: only square ones permute simultaneously; test rows and columns")
     status = _status(stack)
-    if status != "ok":
+    if status != OK:
         return Invariance(np.nan, np.nan, np.nan, status)
     centred = stack - np.mean(stack)
     entries = (centred / np.std(centred)).reshape(members * m * n)
@@ -148,4 +149,4 @@ def _status(stack: np.ndarray) -> str:
         return f"{len(stack)} members: positions cannot be told from chance; use at least 2"
     if np.ptp(stack) == 0:
         return "all entries are equal: nothing to permute; look for an ensemble that varies"
-    return "ok"
+    return OK

@@ -19,6 +19,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 from analysis.inference.conditional import conditional_ensembles
 from analysis.model.contractions import ExpectationTable, evaluate_table
 from analysis.model.plugin import parameters_from_moments, products
+from analysis.model.status import OK
 from analysis.model.unbiased import FEWEST, table_gradient, unbiased_table
 from analysis.model.wick import expectation_table
 from analysis.symmetry import Symmetry
@@ -38,8 +39,6 @@ SKEW = 3.0
 """Largest skewness that is corrected for."""
 ROUNDING = 1e-13
 """Differences and errors below this fraction of the terms that they are made of are rounding errors."""
-PARAMETERS = 13
-"""Of the paper's model, whose degrees of freedom are taken off where a level of chance is shown."""
 NEWTON, STEP = 20, 1e-4
 
 
@@ -58,7 +57,9 @@ class TheoryTest(NamedTuple):
     """"ok", or cause and remedy."""
 
 
-def chance_level(test: TheoryTest, std: Float[np.ndarray, "graphs"], members: int) -> Float[np.ndarray, "graphs"]:
+def chance_level(
+    test: TheoryTest, std: Float[np.ndarray, "graphs"], members: int, symmetry: Symmetry
+) -> Float[np.ndarray, "graphs"]:
     """What 95 % of the deviations |theory - mean| / std stay below if the model holds.
 
     sigma q with sigma the error of theory less mean in standard deviations of a member, and q the 95 % quantile of
@@ -67,7 +68,7 @@ def chance_level(test: TheoryTest, std: Float[np.ndarray, "graphs"], members: in
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma, b = test.error / std, np.abs(np.where(test.error > 0, test.bias / test.error, 0.0))
-    freedom = max(members - PARAMETERS - 1, 1)
+    freedom = max(members - 1 - len(symmetry.parameter_names), 1)
     q = stdtrit(freedom, 0.975) + b
     for _ in range(NEWTON):  # from above, monotone
         value = stdtr(freedom, q - b) - stdtr(freedom, -q - b) - 0.95
@@ -115,7 +116,7 @@ def theory_test(
     exact = (np.abs(own.difference) <= scale) & (values.std(axis=0) <= scale)
     lost = (own.error <= scale) & ~exact
     z, p = np.where(exact, 0.0, z), np.where(exact, 1.0, p)
-    return TheoryTest(np.where(lost, np.nan, z), np.where(lost, np.nan, p), own.error, bias, "ok")
+    return TheoryTest(np.where(lost, np.nan, z), np.where(lost, np.nan, p), own.error, bias, OK)
 
 
 def _contributions(
@@ -146,7 +147,7 @@ def _influence(moments: np.ndarray, f: np.ndarray, symmetry: Symmetry) -> np.nda
 
 
 def _skewness_corrected(own: _Contributions, scale: np.ndarray) -> np.ndarray:
-    """Z of many members; NaN where the error is all rounding."""
+    """Quantiles z of many members; NaN where the error is all rounding."""
     members = len(own.residuals)
     spread = np.sqrt(np.mean(own.residuals**2, axis=0))
     usable = own.error > scale
@@ -172,7 +173,7 @@ def _simulated(
     draws: int,
     seed: int,
 ) -> _Contributions:
-    """D and s of ensembles of the model that have exactly the observed fit."""
+    """Differences and errors of ensembles of the model that have exactly the observed fit."""
     differences, errors = [], []
     for data in conditional_ensembles(f, members, symmetry, draws, seed):
         count, (rows, columns) = len(data), symmetry.shapes[0]
@@ -197,7 +198,7 @@ def _evaluated(graphs: tuple[Graph, ...], stack: np.ndarray, symmetry: Symmetry)
 
 
 def _ranked(own: _Contributions, null: _Contributions, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Z and p from the rank of the observed difference among the simulated ones."""
+    """Quantiles z and p from the rank of the observed difference among the simulated ones."""
     members = len(own.residuals)
     usual = np.mean(null.error**2, axis=0)
 

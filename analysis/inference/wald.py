@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.special import chdtrc, fdtrc
 
+from analysis.model.status import OK
+
 DEPENDENT = 1e-12
 """Contrasts count as linearly dependent below this ratio of extreme eigenvalues of their correlations, and as constant
 below this ratio of error to estimate."""
@@ -60,7 +62,7 @@ def wald(estimates: Float[np.ndarray, "*batch k"], covariance: Float[np.ndarray,
             f"{members} members for a joint test of {k} contrasts: use more than {k}",
             "contrasts are constant or linearly dependent over members: test fewer, or look for symmetric matrices",
         ],
-        default="ok",
+        default=OK,
     )
     return Wald(
         estimates,

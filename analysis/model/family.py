@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from numpy.typing import ArrayLike
 
-from analysis.model.fitting import OK
 from analysis.model.likelihood import cross_entropy
 from analysis.model.plugin import parameters_from_moments, products
+from analysis.model.status import OK
 from analysis.symmetry import Symmetry
 
 FOLDS = 10

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from analysis.model.covariance import singular
 from analysis.model.gaussian import Gaussian, model_of
 from analysis.model.plugin import parameters_from_invariants, parameters_from_moments
+from analysis.model.status import joined
 from analysis.symmetry import Simultaneous, Symmetry, default_symmetry
 from analysis.symmetry.base import chosen_members, finite_members
 
-OK = "ok"
 NAMED = 10
 """Excluded members listed in a status."""
 
@@ -155,7 +155,7 @@ def unbiasing(symmetry: Symmetry, members: int) -> Float[np.ndarray, "parameters
 def _fit(f: np.ndarray, symmetry: Symmetry, members: int | None, excluded: tuple[int, ...]) -> Fit:
     model = model_of(symmetry, f)
     causes = [exclusion(members, excluded), symmetry.remark, _few(symmetry, members), _singular(model, members)]
-    return Fit(model, "; ".join(cause for cause in causes if cause) or OK, members, excluded)
+    return Fit(model, joined(causes), members, excluded)
 
 
 def exclusion(members: int | None, excluded: tuple[int, ...]) -> str:

@@ -5,9 +5,10 @@ from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from analysis.recording import member_quantiles
-from analysis.show.drawing import Figure, Patch, curves, interval, laid_out, legend, symlog
+from analysis.show.drawing import Axes, Figure, Patch, curves, interval, laid_out, legend, symlog
 from analysis.show.style import (
     COLOURS,
     CONFIDENCE,
@@ -76,18 +77,26 @@ def changes(figure: Figure, t: Statistics) -> Figure:
 def wasserstein(figure: Figure, t: Statistics) -> Figure:
     """The 2-Wasserstein distance to the i.i.d. Gaussian, with bands of 95 % and the level of chance dotted."""
     figure.set_size_inches(4.6, 3.0)
-    ax = curves(figure.subplots(), t.epochs, t.w2, layer_titles(t))
-    for line, low, high, null in zip(ax.get_lines(), t.w2_low.T, t.w2_high.T, t.w2_null.T, strict=True):
-        interval(ax, t.epochs, low, high, line.get_color())
-        if np.isfinite(null).any():
-            ax.plot(t.epochs, null, color=line.get_color(), linestyle=":")
+    ax = distances(figure.subplots(), t, np.ones(len(t.layers)))
     unknown = np.isnan(t.initial_variance).any()
     law = "nearest i.i.d." if unknown else "initial i.i.d."
     distance = "$W_2$, as published" if t.published else f"$W_2$ to the {law} Gaussian"
-    ax.set(xlabel="epoch", ylabel=distance)
+    ax.set_ylabel(distance)
+    return figure
+
+
+def distances(ax: Axes, t: Statistics, units: Float[np.ndarray, "L"]) -> Axes:
+    """W2 of each layer in a unit of its own, with the 95 % interval of the true one; dotted, what is due to chance."""
+    curves(ax, t.epochs, t.w2 / units, layer_titles(t))
+    low, high, null = ((values / units).T for values in (t.w2_low, t.w2_high, t.w2_null))
+    for k, line in enumerate(ax.get_lines()):
+        interval(ax, t.epochs, low[k], high[k], line.get_color())
+        if np.isfinite(null[k]).any():
+            ax.plot(t.epochs, null[k], color=line.get_color(), linestyle=":")
+    ax.set_xlabel("epoch")
     ax.set_ylim(bottom=0)
     legend(ax)
-    return figure
+    return ax
 
 
 def parameters(figure: Figure, t: Statistics) -> Figure:
@@ -153,7 +162,7 @@ FIGURES = {
         changes,
         normalised_change,
         "Change of each deviation d from the first to the last epoch, (d_last - d_first) / (d_last + d_first); pale "
-        "where neither deviation exceeds twice its standard error.",
+        "where neither deviation exceeds what chance makes of it.",
     ),
     "wasserstein": Plot(
         wasserstein,

@@ -3,7 +3,8 @@
 import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.show.drawing import Axes, Figure, curves, laid_out, legend
+from analysis.show.drawing import Figure, curves, laid_out, legend
+from analysis.show.figures import distances
 from analysis.show.style import layer_titles
 from analysis.show.tables import Table
 from analysis.statistics import Statistics, largest_deviation, significant, variance_unit
@@ -16,10 +17,10 @@ FIGURE_CAPTION = (
 )
 TABLE_CAPTION = (
     "The five-parameter model of every weight matrix: 2-Wasserstein distance (not squared) from its initial "
-    "independent entries with standard error, mean and 95 % quantile of what as many unchanged members show; the "
-    "parameters with standard errors; BIC of the models; how many of the 43 cubic and quartic bipartite invariants "
-    f"deviate at a false-discovery rate of {LEVEL:.0%} within the epochs and matrices that deviate, the largest "
-    "deviation |theory - mean| / std, and the key of its graph."
+    "independent entries with standard error, 95 % interval of the true one, mean and 95 % quantile of what as many "
+    "unchanged members show; the parameters with standard errors; BIC of the models; how many of the 43 cubic and "
+    f"quartic bipartite invariants deviate at a false-discovery rate of {LEVEL:.0%} within the epochs and matrices "
+    "that deviate, the largest deviation |theory - mean| / std, and the key of its graph."
 )
 
 
@@ -33,7 +34,7 @@ def matrices(statistics: Statistics) -> Table:
     t = statistics
     names = t.symmetry.parameter_names
     header = (
-        *("epoch", "matrix", "rows", "columns", "members", "w2", "se", "null", "null_upper"),
+        *("epoch", "matrix", "rows", "columns", "members", "w2", "se", "low", "high", "null", "null_upper"),
         *(column for name in names for column in (name, f"{name}_se")),
         *(f"bic_{model}" for model in t.models),
         *("significant", "largest_deviation", "invariant"),
@@ -41,7 +42,7 @@ def matrices(statistics: Statistics) -> Table:
     rows = tuple(
         (
             *(int(epoch), name, *t.symmetries[k].shapes[0], int(t.used[e, k])),
-            *(float(value[e, k]) for value in (t.w2, t.w2_se, t.w2_null, t.w2_null_upper)),
+            *(float(value[e, k]) for value in (t.w2, t.w2_se, t.w2_low, t.w2_high, t.w2_null, t.w2_null_upper)),
             *np.stack([t.parameters[e, k], t.parameters_se[e, k]], axis=-1).ravel().tolist(),
             *t.bic[e, k].tolist(),
             *predictions(t, e, k),
@@ -63,7 +64,7 @@ def _paint(figure: Figure, t: Statistics) -> Figure:
     titles = layer_titles(t)
     figure.set_size_inches(max(1.6 + 2.1 * len(titles), 4.6), 5.0)
     grid = figure.add_gridspec(2, len(titles))
-    _distances(figure.add_subplot(grid[0, :]), t)
+    distances(figure.add_subplot(grid[0, :]), t, t.root_size).set_ylabel(r"$W_2 / \sqrt{mn}$ (weight units)")
     values, errors = (f[..., 1:] / variance_unit(t)[:, None] for f in (t.parameters, t.parameters_se))
     below = [figure.add_subplot(place) for place in (grid[1, k] for k in range(len(titles)))]
     for k, (ax, title) in enumerate(zip(below, titles, strict=True)):
@@ -73,12 +74,3 @@ def _paint(figure: Figure, t: Statistics) -> Figure:
     below[0].set_ylabel("variance / initial variance")
     legend(below[-1])
     return figure
-
-
-def _distances(ax: Axes, t: Statistics) -> None:
-    curves(ax, t.epochs, t.w2 / t.root_size, layer_titles(t), t.w2_se / t.root_size)
-    for line, null in zip(ax.get_lines(), (t.w2_null / t.root_size).T, strict=True):
-        ax.plot(t.epochs, null, color=line.get_color(), linestyle=":")
-    ax.set(xlabel="epoch", ylabel=r"$W_2 / \sqrt{mn}$ (weight units)")
-    ax.set_ylim(bottom=0)
-    legend(ax)

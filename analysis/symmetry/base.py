@@ -97,6 +97,11 @@ class Symmetry(ABC):
     def predicted(self) -> tuple[Graph, ...]:
         """The cubic and quartic invariants that the model is tested on."""
 
+    @property
+    def observed(self) -> tuple[Graph, ...]:
+        """All invariants that are recorded: those fitted, then those predicted."""
+        return (*self.fitted, *self.predicted)
+
     def canonical(self, graph: Graph) -> Graph:
         """The graph among `graphs` whose invariant is the same on all matrices of this kind."""
         return graph
@@ -120,6 +125,16 @@ class Symmetry(ABC):
         """Of each block the coordinates that are looked at one by one: all, unless some repeat others."""
         zero = self.standard_normal(np.random.default_rng(0), 1)
         return tuple(Entries(np.arange(part.size), part.size) for part in map(np.asarray, self.project(zero)))
+
+    @property
+    def observed_names(self) -> tuple[str, ...]:
+        """Names of the observed invariants."""
+        return tuple(map(self.key, self.observed))
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """Names of the parts of a squared distance: the mean, then each block."""
+        return ("mean", *(block.name for block in self.blocks))
 
     @property
     def remark(self) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from analysis.symmetry.base import Coordinates, Shape, Symmetry
 from analysis.symmetry.blocks import Block
 from analysis.symmetry.tensors import Expansion, Tensors
-from invariants import BIPARTITE, Graph, bipartite_key, enumerate_bipartite, evaluate
+from invariants import BIPARTITE, Graph, bipartite_key, enumerate_bipartite
 
 PARAMETERS = ("mean", "v0", "vC", "vR", "vE")
 """Mean of an entry; variances along J, along differences of columns, of rows, and along the rest."""
@@ -114,10 +114,17 @@ class Separate(Symmetry):
         return bipartite_key(graph)
 
     def evaluate(self, graphs: tuple[Graph, ...], data: Float[Any, "*batch m n"]) -> Float[np.ndarray, "*batch graphs"]:
-        """Invariants of every matrix; of wide ones by their transposes, whose matrix products are the smaller."""
-        if self.rows >= self.columns:
-            return super().evaluate(graphs, data)
-        return np.asarray(evaluate(tuple(graph.transpose for graph in graphs), np.swapaxes(data, -1, -2)))
+        """Invariants of every matrix."""
+        return super().evaluate(self.oriented(graphs), np.swapaxes(data, -1, -2) if self.wide else data)
+
+    @property
+    def wide(self) -> bool:
+        """Whether invariants are those of the transposes, whose one matrix product is then the smaller."""
+        return self.rows < self.columns
+
+    def oriented(self, graphs: tuple[Graph, ...]) -> tuple[Graph, ...]:
+        """The graphs, of wide matrices those that have the same values on the transposes."""
+        return tuple(graph.transpose for graph in graphs) if self.wide else graphs
 
     @cached_property
     def tensors(self) -> Tensors:

@@ -56,9 +56,10 @@ def _last_epochs(several: SideBySide) -> Iterator[Content]:
     yield Paragraph(
         "At the last epoch of each run: test accuracy, mean ± standard deviation over members; the 2-Wasserstein "
         "distance of the fitted model to the initial i.i.d. Gaussian (the nearest one where the initial law is "
-        "unknown) ± standard error, what unchanged members would show, and the distance relative to the norm of the "
-        "initial matrices; the smallest model that Wald tests accept; how many of the predicted invariants deviate "
-        "at a false-discovery rate of 5 % within the row, and the largest deviation in standard deviations."
+        "unknown) with the 95 % interval of the true one, what unchanged members would show, and the distance relative "
+        "to the norm of the initial matrices; the smallest model that Wald tests accept; how many of the predicted "
+        "invariants deviate at a false-discovery rate of 5 % within the epochs and layers that deviate at all, and the "
+        "largest deviation in standard deviations."
     )
     header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm", "accepted", "deviating")
     rows = [row for name, t in several.runs.items() for row in _last(name, t)]
@@ -73,7 +74,7 @@ def _last(name: str, t: Statistics) -> Iterator[tuple[Cell, ...]]:
     for i, layer in enumerate(layer_titles(t)):
         yield (
             *(name, layer, int(t.epochs[-1]), int(t.used[-1, i]), accuracy),
-            page.measured(float(t.w2[-1, i]), float(t.w2_se[-1, i])),
+            f"{page.number(float(t.w2[-1, i]))}\u00a0({page.between(float(t.w2_low[-1, i]), float(t.w2_high[-1, i]))})",
             page.number(float(t.w2_null[-1, i])),
             page.measured(float(relative[-1, i]), float(relative_se[-1, i])),
             model_title(t.symmetry, str(t.accepted[-1, i])),
@@ -87,9 +88,9 @@ def _distances(several: SideBySide) -> Iterator[Content]:
         yield Paragraph(
             "The 2-Wasserstein distance between the models fitted to two runs ± standard error; its mean, and the "
             "share of distances at least as large (p), when members are assigned to the two runs at random; how many "
-            "of the mean invariants differ at a false-discovery rate of 5 % within the row, and the "
-            "largest difference, second minus first, in standard deviations over members. W2 is too large by about "
-            "its mean by chance where it is close to that; p is of each row by itself."
+            "of the mean invariants differ at a false-discovery rate of 5 % within the epochs and layers that differ "
+            "at all, and the largest difference, second minus first, in standard deviations over members. W2 is too "
+            "large by about its mean by chance where it is close to that; p is of each row by itself."
         )
         header = ("runs", "layer", "epoch", "members", "W2", "by chance", "p", "differing", "largest difference")
         yield Grid(header, list(_distance_rows(several)))

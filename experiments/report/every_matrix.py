@@ -4,20 +4,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analysis.inspection import key_epochs
 from analysis.show.entries import statistics_entry
 from analysis.show.matrices import FIGURE_CAPTION, draw_matrices, matrices, predictions
 from analysis.show.style import layer_titles
 from analysis.statistics import Statistics, entry_variance, variance_unit
 from experiments.report import page
 from experiments.report.content import Content, Files, Grid, Paragraph, Picture, Section
-from experiments.report.figures import Files as Drawn
-from experiments.report.figures import picture
+from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
 
 TITLE = "Every weight matrix"
 FIGURE = "rectangular"
-SHOWN = (0, 1, 10)
-"""Epochs in the table of the report, beside the last."""
 
 
 def matrices_part(statistics: Statistics, drawn: Drawn | None = None) -> Part:
@@ -63,25 +61,30 @@ def _sentences(t: Statistics) -> Iterator[str]:
 
 def _table(t: Statistics) -> tuple[Content, ...]:
     header = (
-        *("matrix", "epoch", "W2 / √(mn)", "± se", "by chance", "v0", "vC", "vR", "vE"),
+        *("matrix", "epoch", "W2 / √(mn)", "95 % interval", "by chance", "v0", "vC", "vR", "vE"),
         *("of 43", "largest deviation", "invariant"),
     )
-    shown = [e for e, epoch in enumerate(t.epochs) if epoch in (*SHOWN, t.epochs[-1])]
     relative = t.parameters[..., 1:] / variance_unit(t)[:, None]
     rows = [
         (
             *(title, int(t.epochs[e])),
-            *(float(values[e, k] / t.root_size[k]) for values in (t.w2, t.w2_se, t.w2_null)),
+            *_distance(t, e, k),
             *relative[e, k].tolist(),
             *predictions(t, e, k),
         )
         for k, title in enumerate(layer_titles(t))
-        for e in shown
+        for e in key_epochs(t.epochs)
     ]
     about = Paragraph(
-        "Distance from the initial independent entries with its standard error and its mean by chance; variances "
-        "relative to that of an initial entry; number of predicted invariants that deviate at a false-discovery rate "
-        "of 5 % within the row; the largest deviation |theory − mean| / std and its graph, as edges "
-        "row-column."
+        "Distance from the initial independent entries, the 95 % interval of the true one, and what chance makes of it "
+        "on average; variances relative to that of an initial entry; number of predicted invariants that deviate at a "
+        "false-discovery rate of 5 % within the epochs and matrices that deviate at all; the largest deviation "
+        "|theory − mean| / std and its graph, as edges row-column."
     )
     return about, Grid(header, rows)
+
+
+def _distance(t: Statistics, e: int, k: int) -> tuple[float, str, float]:
+    """W2 / sqrt(mn), its interval, and its mean by chance."""
+    w2, low, high, null = (float(value[e, k] / t.root_size[k]) for value in (t.w2, t.w2_low, t.w2_high, t.w2_null))
+    return w2, page.between(low, high), null

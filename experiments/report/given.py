@@ -42,7 +42,7 @@ def analyse(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> Analysis:
 def recording_of(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> Recording:
     """Given matrices as a recording of one epoch and one layer; NaN for those that are not finite."""
     finite = np.all(np.isfinite(stack), axis=(1, 2))
-    graphs = (*symmetry.fitted, *symmetry.predicted)
+    graphs = symmetry.observed
     invariants = np.full((len(stack), 1, 1, len(graphs)), np.nan)
     block_moments = np.full((len(stack), 1, 1, len(symmetry.moment_names)), np.nan)
     invariants[finite, 0, 0] = symmetry.evaluate(graphs, stack[finite])

@@ -7,6 +7,7 @@ import numpy as np
 from analysis.inference.multiplicity import LEVEL
 from analysis.inference.randomisation import Permutations
 from analysis.inspection import PERMUTATIONS, Findings, Inspection
+from analysis.model.status import OK
 from analysis.show.inspection_tables import TABLES, largest, significant
 from analysis.show.quantiles import CAPTION, draw_quantiles
 from experiments.report import page
@@ -30,7 +31,7 @@ def inspection_part(findings: Findings) -> Part:
 def section(findings: Findings) -> Section:
     """The section of the report: a sentence for each layer, a table, the figure, and what was left out."""
     inspections, remarks = findings
-    remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != "ok")
+    remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != OK)
     shown: list[Content] = [Paragraph(sentence) for sentence in _sentences(inspections)]
     if inspections:
         shown += [*_table(inspections), Picture(FIGURE, CAPTION)]
@@ -93,8 +94,8 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
     about = (
         "The largest group of permutations accepted at 5 % a test, with the p-values of the randomisation tests, which "
         f"are at least 1/{1 + PERMUTATIONS}; excess kurtosis, 0 for a Gaussian law, of the block where it is clearest; "
-        "number of invariants that deviate at a false-discovery rate of 5 % within the row, and the largest deviation "
-        "|theory − mean| / std."
+        "number of invariants that deviate at a false-discovery rate of 5 % within the epochs and layers that deviate "
+        "at all, and the largest deviation |theory − mean| / std."
     )
     return Paragraph(about), Grid(header, rows), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
 

@@ -8,7 +8,7 @@ from analysis.show import figures, tables
 from analysis.show.entries import statistics_entry
 from analysis.statistics import Statistics
 from experiments.report.content import Section
-from experiments.report.figures import Files, picture, write_picture
+from experiments.report.figures import Drawn, picture, write_picture
 from experiments.report.page import document
 from experiments.report.report import report_document
 from experiments.run import models
@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
     section: Section
     tables: Mapping[str, tables.Table]
-    figures: Mapping[str, Files]
+    figures: Mapping[str, Drawn]
     json: Mapping[str, Any]
 
 
@@ -32,7 +32,7 @@ def write_outputs(
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
     parts: Sequence[Part] = (),
-    pictures: Mapping[str, Files] | None = None,
+    pictures: Mapping[str, Drawn] | None = None,
 ) -> Path:
     """Write everything a reader looks at, all from the same numbers; returns the path of the report.
 

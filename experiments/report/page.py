@@ -9,6 +9,8 @@ from experiments.report.content import Cell, Content, Document, Files, Folded, G
 
 FORMATS = ("pdf", "png")
 """Files that every figure is written in."""
+LINE = 32
+"""Characters of text in a column of a table that is not broken into lines."""
 CSS = """
 :root { color: #1c1f23; background: #fff; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
 body { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem }
@@ -32,6 +34,7 @@ thead th { position: sticky; top: 0; background: #f3f5f7 }
 .number { text-align: right; white-space: nowrap }
 tbody th { font-weight: 500 }
 .text { overflow-wrap: break-word }
+.line { white-space: nowrap }
 details { margin: .75rem 0 }
 summary { cursor: pointer; padding: .25rem 0 }
 @media print {
@@ -48,6 +51,11 @@ def number(value: Cell) -> str:
     if isinstance(value, float):
         return f"{value:.4g}".replace("-", "−") if math.isfinite(value) else "–"
     return str(value)
+
+
+def between(low: float, high: float) -> str:
+    """An interval, its ends to three digits; a dash where it is not available."""
+    return f"{low:.3g}\u00a0to\u00a0{high:.3g}".replace("-", "−") if math.isfinite(low) else "–"
 
 
 def measured(value: float, error: float) -> str:
@@ -73,11 +81,18 @@ def tiles(numbers: Mapping[str, str]) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     """A table whose first column names the rows; columns of numbers are aligned to the right."""
-    kinds = ["number" if all(isinstance(row[k], int | float) for row in rows) else "text" for k in range(len(header))]
+    kinds = [_kind([row[k] for row in rows]) for k in range(len(header))]
     titles = zip(kinds, header, strict=True)
     head = "".join(f'<th scope="col" class="{kind}">{escape(name)}</th>' for kind, name in titles)
     body = "".join(f"<tr>{_row(kinds, row)}</tr>" for row in rows)
     return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _kind(column: Sequence[Cell]) -> str:
+    """How a column is set: numbers to the right, short text on one line, long text broken."""
+    if all(isinstance(cell, int | float) for cell in column):
+        return "number"
+    return "line" if all(len(str(cell)) <= LINE for cell in column) else "text"
 
 
 def figure(png: bytes, alt: str, caption: str, links: str = "") -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from analysis.as_published import DIFFERENCES, Difference
+from analysis.inspection import key_epochs
 from analysis.model.family import parameter_counts
+from analysis.model.status import OK
 from analysis.recording import finite_values
 from analysis.show import figures, tables
 from analysis.show.style import layer_titles, model_title
@@ -109,7 +111,7 @@ def _headline(t: Statistics) -> dict[str, str]:
 
 def _key_numbers(t: Statistics) -> Iterator[Content]:
     header = ("epoch", *t.layers)
-    early = [e for e, epoch in enumerate(t.epochs) if epoch in (t.epochs[0], 1, 10, t.epochs[-1])]
+    early = key_epochs(t.epochs)
     law = "nearest" if np.isnan(t.initial_variance).any() else "initial"
     yield Heading(f"2-Wasserstein distance to the {law} i.i.d. Gaussian{', as published' if t.published else ''}")
     rows = [(str(t.epochs[e]), *_distances(t, e)) for e in early]
@@ -119,7 +121,7 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
     if np.isfinite(t.w2_low).any():
         yield Paragraph(
             "In brackets the 95 % interval of the true distance: chance adds to the square of a fitted one, which can "
-            "therefore lie above the middle of its interval."
+            "therefore lie above the middle of its interval, or above all of it."
         )
     yield Heading("Largest deviation |theory − mean| / std among the cubic and quartic invariants")
     yield Grid(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
@@ -137,7 +139,7 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
         (layer, str(status))
         for statuses in t.status
         for layer, status in zip(t.layers, statuses, strict=True)
-        if status != "ok"
+        if status != OK
     )
     if problems:
         rows = [(layer, f"{count} of {len(t.epochs)} epochs", status) for (layer, status), count in problems.items()]
@@ -158,13 +160,8 @@ def _published() -> tuple[Content, ...]:
 def _distances(t: Statistics, e: int) -> Iterator[str]:
     """The plug-in distance of each layer with the 95 % interval of the true one."""
     for value, low, high in zip(t.w2[e].tolist(), t.w2_low[e].tolist(), t.w2_high[e].tolist(), strict=True):
-        between = f" ({page.number(_short(low))} to {page.number(_short(high))})" if np.isfinite(low) else ""
-        yield f"{page.number(_short(value))}{between}".replace(" ", "\u00a0")
-
-
-def _short(value: float) -> float:
-    """Three significant digits."""
-    return float(f"{value:.3g}")
+        between = f"\u00a0({page.between(low, high)})" if np.isfinite(low) else ""
+        yield page.number(float(f"{value:.3g}")) + between
 
 
 def _verdicts(t: Statistics, e: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from analysis.symmetry import Separate, Simultaneous
 from ensemble import TrainConfig
 from experiments.errors import UserError
 from experiments.run.presets import RunConfig
-from invariants import BIPARTITE, PAPER, Graph, Plan, combine, compile_plan, enumerate_graphs, factor_values
+from invariants import BIPARTITE, PAPER, Graph, combine, compile_plan, enumerate_graphs, factor_values
 
 DEGREES = (1, 2, 3, 4)
 
@@ -68,14 +68,9 @@ def bipartite_invariants(
     shape: tuple[int, int], factors: Float[np.ndarray, "*batch factors"]
 ) -> Float[np.ndarray, "*batch graphs"]:
     """Invariants of `BIPARTITE` for m x n matrices from what the observer recorded of them, in float64."""
-    return combine(_bipartite_plan(wide=shape[0] < shape[1]), factors)
+    return combine(compile_plan(Separate(*shape).oriented(BIPARTITE)), factors)
 
 
 def _bipartite_factors(matrix: Float[Array, "m n"]) -> Float[Array, " factors"]:
-    wide = matrix.shape[0] < matrix.shape[1]
-    return factor_values(_bipartite_plan(wide), matrix.T if wide else matrix)
-
-
-def _bipartite_plan(wide: bool) -> Plan:
-    """The plan for m >= n; for wide matrices that of the transposes, whose one matrix product is then the smaller."""
-    return compile_plan(tuple(graph.transpose for graph in BIPARTITE) if wide else BIPARTITE)
+    symmetry = Separate(*matrix.shape)
+    return factor_values(compile_plan(symmetry.oriented(BIPARTITE)), matrix.T if symmetry.wide else matrix)

@@ -116,7 +116,7 @@ def given_dataset(recording: Recording) -> xr.Dataset:
         "layer": list(recording.layers),
         "rows": ("layer", [rows]),
         "columns": ("layer", [columns]),
-        "invariant": [symmetry.key(graph) for graph in (*symmetry.fitted, *symmetry.predicted)],
+        "invariant": list(symmetry.observed_names),
         "moment": list(symmetry.moment_names),
     }
     zero_diagonal = isinstance(symmetry, Symmetric) and not symmetry.diagonal

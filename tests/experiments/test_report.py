@@ -173,4 +173,10 @@ def test_numbers_have_four_digits_and_missing_ones_a_dash(value, text):
 def test_columns_of_numbers_are_aligned_with_their_titles():
     outline = Outline(page.table(("layer", "w2"), [("L1", 0.5), ("L2", float("nan"))]))
     kinds = [attributes.get("class") for tag, attributes in outline.tags if tag in ("th", "td")]
-    assert kinds == ["text", "number"] * 3
+    assert kinds == ["line", "number"] * 3
+
+
+def test_only_long_texts_of_a_table_are_broken_into_lines():
+    outline = Outline(page.table(("cause", "name"), [("a cause that takes " + "many words " * 5, "L1"), ("none", "L2")]))
+    kinds = [attributes.get("class") for tag, attributes in outline.tags if tag in ("th", "td")]
+    assert kinds == ["text", "line"] * 3

@@ -89,7 +89,7 @@ def test_deviations_stay_below_the_level_of_chance_as_often_as_promised():
         values = SQUARE.evaluate(SQUARE.predicted, stack)
         theory = expectations(fit(stack).model.parameters, SQUARE.predicted, SQUARE)
         deviations = np.abs(theory - values.mean(axis=0)) / values.std(axis=0)
-        above.append(deviations > chance_level(outcome(stack), values.std(axis=0), members))
+        above.append(deviations > chance_level(outcome(stack), values.std(axis=0), members, SQUARE))
     assert 0.02 < np.mean(above) < 0.08
 
 
