@@ -177,6 +177,7 @@ def test_columns_of_numbers_are_aligned_with_their_titles():
 
 
 def test_only_long_texts_of_a_table_are_broken_into_lines():
-    outline = Outline(page.table(("cause", "name"), [("a cause that takes " + "many words " * 5, "L1"), ("none", "L2")]))
+    long = "a cause that takes " + "many words " * 5
+    outline = Outline(page.table(("cause", "name"), [(long, "L1"), ("none", "L2")]))
     kinds = [attributes.get("class") for tag, attributes in outline.tags if tag in ("th", "td")]
     assert kinds == ["text", "line"] * 3
