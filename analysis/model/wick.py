@@ -48,16 +48,30 @@ def expectations(
 @cache
 def expectation_table(graphs: tuple[Graph, ...], symmetry: Symmetry) -> ExpectationTable:
     """The polynomials E[I_G] of the graphs in the parameters."""
-    tensors = symmetry.tensors
-    if tensors.separate:
+    separate = symmetry.tensors.separate
+    if separate:
         for graph in graphs:
             if not is_bipartite(graph):
                 raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
     (rows, columns), *_ = symmetry.shapes
-    # The mean is sum_a x_a r_a u_a, and the parameter x_a times its unit.
-    means = np.array(tensors.mean_radicals) / symmetry.mean_unit
-    radicals = np.concatenate([means, tensors.radicals])
-    return tabulate(graphs, _forms(symmetry), radicals, Indices(rows, columns, tensors.separate))
+    return tabulate(graphs, _forms(symmetry), _radicals(symmetry), Indices(rows, columns, separate))
+
+
+def delta_coefficients(
+    parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry
+) -> dict[Graph, float]:
+    """Mean and covariance of the entries: the coefficient of each product of Kronecker deltas, given as a graph."""
+    scaled = _radicals(symmetry) * parameters
+    return {
+        graph: float(sum(float(value) * scaled[b] for b, value in form.items()))
+        for graph, form in _forms(symmetry).items()
+    }
+
+
+def _radicals(symmetry: Symmetry) -> Float[np.ndarray, "parameters"]:
+    """Irrational factor of each parameter: the mean is sum_a x_a r_a u_a, and the parameter x_a times its unit."""
+    means = np.array(symmetry.tensors.mean_radicals) / symmetry.mean_unit
+    return np.concatenate([means, symmetry.tensors.radicals])
 
 
 def _forms(symmetry: Symmetry) -> dict[Graph, Form]:
