@@ -1,6 +1,7 @@
 """Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
 from analysis.contrast import Contrast, contrast
+from analysis.inference.cumulants import Cumulant, cumulants
 from analysis.model.entry_law import EntryLaw
 from analysis.model.fitting import Fit, fit, fit_invariants, fit_moments
 from analysis.model.gaussian import PIGMM, Gaussian, model_of
@@ -14,6 +15,7 @@ from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry, recog
 __all__ = [
     "PIGMM",
     "Contrast",
+    "Cumulant",
     "EntryLaw",
     "Fit",
     "Gaussian",
@@ -23,6 +25,7 @@ __all__ = [
     "Symmetric",
     "Symmetry",
     "contrast",
+    "cumulants",
     "expectation",
     "expectations",
     "fit",

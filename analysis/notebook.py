@@ -11,6 +11,10 @@ DIMENSIONS = {
     "invariant": ("mean", "std", "se"),
     "fitted": ("expected_initial", "se_initial"),
     "predicted": ("theory", "theory_se", "deviation", "deviation_se", "deviation_chance", "z", "p", "q"),
+    "pattern": (
+        *("cumulants", "cumulants_se", "standardised", "standardised_se"),
+        *("cumulants_z", "cumulants_p", "cumulants_q"),
+    ),
     "parameter": ("parameters", "parameters_se", "unbiased"),
     "model": ("loglik", "aic", "bic", "held_out", "model_p", "model_effect"),
     "part": ("w2_squared_parts",),
@@ -42,6 +46,7 @@ def to_xarray(statistics: Statistics) -> Any:
         "invariant": list(s.names),
         "fitted": list(s.names[s.low]),
         "predicted": list(s.names[s.high]),
+        "pattern": list(s.symmetry.pattern_names),
         "parameter": list(s.symmetry.parameter_names),
         "model": list(s.models),
         "part": list(s.parts),

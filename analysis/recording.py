@@ -32,6 +32,8 @@ class Recording(NamedTuple):
     block_moments: Float[np.ndarray, "N E L moments"]
     finite: Bool[np.ndarray, "N E"]
     training: Training | None = None
+    every: Float[np.ndarray, "N E L every"] | None = None
+    """Of all graphs of degree 1 to 4, for the cumulants, where they were recorded besides."""
 
 
 def included(recording: Recording) -> Bool[np.ndarray, "N E L"]:

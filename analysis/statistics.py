@@ -72,6 +72,21 @@ class Statistics:
     """Two-sided p-value of the same."""
     q: Float[np.ndarray, "*at predicted"]
     """p adjusted for the false-discovery rate within each epoch and layer that is found to deviate."""
+    cumulants: Float[np.ndarray, "*at patterns"]
+    """Joint cumulant of the entries on the edges of each pattern: 0 for every Gaussian law; NaN where not all graphs
+    are recorded, or a pattern has more nodes than the matrix has rows or columns."""
+    cumulants_se: Float[np.ndarray, "*at patterns"]
+    """Its standard error over members."""
+    standardised: Float[np.ndarray, "*at patterns"]
+    """The cumulant over the standard deviations of its entries: skewness and excess kurtosis for a single entry."""
+    standardised_se: Float[np.ndarray, "*at patterns"]
+    """Its standard error over members."""
+    cumulants_z: Float[np.ndarray, "*at patterns"]
+    """The cumulant over its standard error; of one or two members over that of Gaussian ones."""
+    cumulants_p: Float[np.ndarray, "*at patterns"]
+    """Two-sided p-value of the same."""
+    cumulants_q: Float[np.ndarray, "*at patterns"]
+    """p adjusted as `q` is."""
     w2: Float[np.ndarray, "*at"]
     """2-Wasserstein distance (not squared) of the plug-in law to the initial i.i.d. Gaussian, in units of the matrices;
     to the nearest i.i.d. Gaussian where the initial law is unknown."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from analysis.inference.cumulants import centred_invariants, pattern_cumulants
 from analysis.inference.errors import uncertainty
 from analysis.inference.moments import deviation, moments
 from analysis.inference.multiplicity import benjamini_hochberg, hierarchical
@@ -47,8 +48,9 @@ def study(data: Any, symmetry: Symmetry | None = None, law: EntryLaw | None = No
     if not finite.any():
         raise ValueError(f"none of {len(finite)} members is finite: nothing to study; look for divergence in training")
     kept = chosen_members(data, finite)
-    values = symmetry.evaluate(symmetry.observed, kept)
-    return describe(values, np.asarray(symmetry.block_moments(kept)), symmetry, law, int(np.sum(~finite)))
+    values, block_moments = symmetry.evaluate(symmetry.observed, kept), np.asarray(symmetry.block_moments(kept))
+    every = centred_invariants(kept, block_moments, symmetry.every, symmetry)
+    return describe(values, block_moments, symmetry, law, int(np.sum(~finite)), every)
 
 
 def study_recording(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> Statistics:
@@ -71,15 +73,19 @@ def study_recording(recording: Recording, laws: tuple[EntryLaw | None, ...]) -> 
                 recording.symmetries[layer],
                 laws[layer],
                 excluded=members - int(used[:, e, layer].sum()),
+                every=None if recording.every is None else recording.every[used[:, e, layer], e, layer],
             )
             for layer in range(layers)
         ]
         for e in range(epochs)
     ]
-    p = np.array([[cell.p for cell in row] for row in cells])
+    p, of_cumulants = (
+        np.array([[getattr(cell, name) for cell in row] for row in cells]) for name in ("p", "cumulants_p")
+    )
     return stacked(
         cells,
         q=hierarchical(p),
+        cumulants_q=hierarchical(of_cumulants),
         paths=tuple(_path(recording, used, layer) for layer in range(layers)),
         symmetries=recording.symmetries,
         epochs=recording.epochs,
@@ -101,8 +107,17 @@ def describe(
     symmetry: Symmetry,
     law: EntryLaw | None,
     excluded: int = 0,
+    every: Float[np.ndarray, "N every"] | None = None,
 ) -> Statistics:
     """Statistics of one ensemble, given by the invariants and block moments of its finite members.
+
+    Args:
+        values: the invariants observed.
+        block_moments: the block moments.
+        symmetry: the permutations.
+        law: of the initial entries, None where there is none.
+        excluded: number of members that were left out.
+        every: invariants of `symmetry.every`, for the cumulants; the observed ones where these are all.
 
     Raises:
         ValueError: there is no member.
@@ -120,6 +135,7 @@ def describe(
     null = null_distance(law or EntryLaw.gaussian(spread**0.5), symmetry, members, nearest=law is None)
     family, normality = fit_family(block_moments, symmetry), normality_test(block_moments, symmetry)
     tests = nested_tests(block_moments, family, symmetry)
+    cumulants = pattern_cumulants(values if every is None else every, block_moments, symmetry)
     expected_initial, se_initial = _initial(law, symmetry, members + excluded)
     return Statistics(
         symmetries=(symmetry,),
@@ -145,6 +161,13 @@ def describe(
         z=np.abs(test.z),
         p=test.p,
         q=benjamini_hochberg(test.p),
+        cumulants=cumulants.value,
+        cumulants_se=cumulants.se,
+        standardised=cumulants.standardised,
+        standardised_se=cumulants.standardised_se,
+        cumulants_z=cumulants.z,
+        cumulants_p=cumulants.p,
+        cumulants_q=benjamini_hochberg(cumulants.p),
         w2=np.array(np.sqrt(squared_distance_to(reference, f, symmetry))),
         w2_se=np.array(errors.w2),
         w2_debiased=np.array(errors.distance.debiased),

@@ -1,6 +1,7 @@
 """A made-up but plausible run: what figures, tables and the report are tried on."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,21 @@ from analysis.statistics import Statistics
 from analysis.symmetry import Simultaneous
 
 MODELS = len(Simultaneous(10).family)
+
+
+def cumulants(rng: np.random.Generator, epochs: int, layers: int) -> dict[str, Any]:
+    """Invented cumulants of all patterns."""
+    names = (
+        "cumulants",
+        "cumulants_se",
+        "standardised",
+        "standardised_se",
+        "cumulants_z",
+        "cumulants_p",
+        "cumulants_q",
+    )
+    size = len(Simultaneous(10).patterns)
+    return {name: rng.random((epochs, layers, size)) for name in names}
 
 
 def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: bool = True) -> Statistics:
@@ -56,6 +72,7 @@ def synthetic(epochs: int = 51, layers: int = 3, members: int = 1000, complete: 
         z=deviation / noise * missing,
         p=np.exp(-deviation / noise) * missing,
         q=np.exp(-deviation / noise) * missing,
+        **cumulants(rng, epochs, layers),
         w2=w2,
         w2_se=np.full((E, L), 0.01) * missing,
         w2_debiased=w2 * missing,

@@ -13,7 +13,7 @@ from math import perm
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt
 
 from analysis.model.contractions import deltas, partitions_of_edges
 from analysis.model.cumulants import coloured_nodes
@@ -78,7 +78,7 @@ def _terms(graph: Graph, separate: bool) -> Terms:
 
 
 @cache
-def _joined(edge: Edge, other: Edge, separate: bool) -> tuple[Int[np.ndarray, "terms"], Int[np.ndarray, "terms"]]:
+def _joined(edge: Edge, other: Edge, separate: bool) -> tuple[UInt[np.ndarray, "terms"], Int[np.ndarray, "terms"]]:
     """The terms of the covariance of two edges: which of their nodes each joins, and its coefficient as a power.
 
     Nodes of one labelling are distinct, so a delta between two of them is 1 or 0.
@@ -94,7 +94,7 @@ def _joined(edge: Edge, other: Edge, separate: bool) -> tuple[Int[np.ndarray, "t
     return np.array(masks, dtype=np.uint64), np.array(powers, dtype=np.int64)
 
 
-def _one_to_one(masks: Int[np.ndarray, "terms"], nodes: int) -> Bool[np.ndarray, "terms"]:
+def _one_to_one(masks: UInt[np.ndarray, "terms"], nodes: int) -> Bool[np.ndarray, "terms"]:
     """Whether no node is joined to two others."""
     kept = np.ones(len(masks), dtype=bool)
     for node in range(nodes):

@@ -6,35 +6,32 @@ law of independent entries has the same ones whatever the size of the matrix.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from itertools import product
 from math import factorial, perm, prod
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
+from analysis.model.contractions import ExpectationTable, evaluate_table
 from analysis.symmetry import Symmetry
 from analysis.symmetry.partitions import set_partitions
 from invariants import Graph
-
-Polynomial = dict[tuple[int, ...], int]
-"""Integer coefficient of each product of distinct-index moments, given by their positions."""
 
 
 class CumulantTable(NamedTuple):
     """How cumulants follow from mean invariants; the graphs are those of degree 1 to `degree`, by degree."""
 
     graphs: tuple[Graph, ...]
+    defined: Bool[np.ndarray, "graphs"]
+    """Whether there are as many indices as the graph has nodes."""
     moments: Float[np.ndarray, "graphs graphs"]
-    """t = moments @ mean invariants: the mean product of entries over distinct indices; NaN where these run out."""
-    polynomials: tuple[Polynomial, ...]
-    """Of each graph its cumulant in terms of t."""
-    loops: tuple[int, ...]
-    """Number of loops of each graph where they are entries of their own kind, on the diagonal."""
-    variances: tuple[int, int]
-    """Positions of the variance of an entry that is a loop, and of one that is not."""
+    """t = moments @ mean invariants: the mean product of entries over distinct indices; 0 where these run out."""
+    polynomials: ExpectationTable
+    """The cumulants in terms of t."""
+    powers: Int[np.ndarray, "graphs 2"]
+    """How many entries of a graph are loops, and how many are not."""
 
 
 @cache
@@ -50,21 +47,22 @@ def cumulant_table(degree: int, symmetry: Symmetry) -> CumulantTable:
     graphs = tuple(graph for k in range(1, degree + 1) for graph in symmetry.graphs(k))
     position = {graph: i for i, graph in enumerate(graphs)}
     moments = np.zeros((len(graphs), len(graphs)))
+    defined = np.ones(len(graphs), dtype=bool)
     for i, graph in enumerate(graphs):
         coloured = coloured_nodes(graph, symmetry)
         labellings = prod(perm(size, len(nodes)) for size, nodes in coloured)
+        defined[i] = labellings > 0
         for quotient, weight in _quotients(graph, tuple(nodes for _, nodes in coloured)).items():
             canonical = symmetry.canonical(quotient)
-            if canonical in position:  # of matrices with a zero diagonal, those with a loop vanish
-                moments[i, position[canonical]] += weight / labellings if labellings else np.nan
-    off_diagonal = symmetry.canonical(Graph(((0, 1), (0, 1))))
-    variances = (position.get(Graph(((0, 0), (0, 0))), position[off_diagonal]), position[off_diagonal])
+            if defined[i] and canonical in position:  # of matrices with a zero diagonal, those with a loop vanish
+                moments[i, position[canonical]] += weight / labellings
+    loops = np.array([sum(a == b for a, b in graph.edges) for graph in graphs])
     return CumulantTable(
         graphs,
+        defined,
         moments,
-        tuple(_polynomial(graph, symmetry, position) for graph in graphs),
-        tuple(sum(a == b for a, b in graph.edges) for graph in graphs),
-        variances,
+        _polynomials(graphs, symmetry, position),
+        powers=np.stack([loops, np.array([graph.degree for graph in graphs]) - loops], axis=1),
     )
 
 
@@ -77,60 +75,19 @@ def coloured_nodes(graph: Graph, symmetry: Symmetry) -> tuple[tuple[int, tuple[i
     return (rows, first), (columns, second)
 
 
-def evaluate_moments(
-    table: CumulantTable, invariants: Float[np.ndarray, "*batch graphs"]
-) -> Float[np.ndarray, "*batch graphs"]:
-    """Moments t over distinct indices; NaN for graphs with more nodes than there are indices."""
-    known = ~np.isnan(table.moments).any(axis=1)
-    t = np.full(invariants.shape, np.nan)
-    t[..., known] = invariants @ table.moments[known].T
-    return t
-
-
-def evaluate_cumulants(
-    table: CumulantTable, t: Float[np.ndarray, "*batch graphs"]
-) -> Float[np.ndarray, "*batch graphs"]:
-    """Cumulants of all graphs of the table."""
-    columns = [
-        sum(weight * np.prod(t[..., list(factors)], axis=-1) for factors, weight in polynomial.items())
-        for polynomial in table.polynomials
-    ]
-    return np.stack(np.broadcast_arrays(*columns), axis=-1)
-
-
-def cumulant_gradient(table: CumulantTable, t: Float[np.ndarray, "graphs"]) -> Float[np.ndarray, "graphs graphs"]:
-    """Derivative of each cumulant with respect to each moment t; what is undefined changes nothing."""
-    gradient = np.zeros((len(t), len(t)))
-    for i, polynomial in enumerate(table.polynomials):
-        for factors, weight in polynomial.items():
-            for k, factor in enumerate(factors):
-                gradient[i, factor] += weight * np.prod(t[[*factors[:k], *factors[k + 1 :]]])
-    return gradient
-
-
 def graph_cumulants(
     means: Float[np.ndarray, "*batch graphs"], degree: int, symmetry: Symmetry
 ) -> Float[np.ndarray, "*batch cumulants"]:
     """Cumulants of the graphs of one degree, in units of an entry to that power; NaN where indices run out.
 
-    Args:
-        means: plain means over members of the invariants of `symmetry.graphs(1)`, ..., `symmetry.graphs(degree)`.
+    `means` are the plain means over members of the invariants of `symmetry.graphs(1)`, ..., `symmetry.graphs(degree)`.
     """
     table = cumulant_table(degree, symmetry)
-    kappa = evaluate_cumulants(table, evaluate_moments(table, means))
+    kappa = np.where(table.defined, evaluate_table(table.polynomials, means @ table.moments.T), np.nan)
     return kappa[..., -len(symmetry.graphs(degree)) :]
 
 
-def scales(table: CumulantTable, kappa: Float[np.ndarray, "graphs"]) -> Float[np.ndarray, "graphs"]:
-    """Of each graph the product of the standard deviations of its entries; NaN where one is not above 0."""
-    with np.errstate(invalid="ignore"):
-        loop, other = (np.sqrt(kappa[i]) if kappa[i] > 0 else np.nan for i in table.variances)
-    degrees = np.array([graph.degree for graph in table.graphs])
-    loops = np.array(table.loops)
-    return np.where(loops > 0, loop, 1.0) ** loops * np.where(degrees > loops, other, 1.0) ** (degrees - loops)
-
-
-def partition_weight(blocks: Iterator[int] | list[int]) -> int:
+def partition_weight(blocks: list[int]) -> int:
     """Moebius function of set partitions: prod over blocks of (-1)^(b-1) (b-1)!."""
     return prod((-1) ** (size - 1) * factorial(size - 1) for size in blocks)
 
@@ -140,20 +97,28 @@ def _quotients(graph: Graph, colours: tuple[tuple[int, ...], ...]) -> Counter:
     """Moebius weights of the graphs that arise by giving some nodes of a colour the same index."""
     total: Counter = Counter()
     for choice in product(*(set_partitions(len(nodes)) for nodes in colours)):
-        name = {node: (c, label) for c, nodes in enumerate(colours) for node, label in zip(nodes, choice[c], strict=True)}
+        name = {
+            node: (c, label) for c, nodes in enumerate(colours) for node, label in zip(nodes, choice[c], strict=True)
+        }
         number = {label: i for i, label in enumerate(dict.fromkeys(name.values()))}
         edges = tuple((number[name[a]], number[name[b]]) for a, b in graph.edges)
         total[Graph(edges)] += prod(partition_weight(_sizes(labels)) for labels in choice)
     return total
 
 
-def _polynomial(graph: Graph, symmetry: Symmetry, position: dict[Graph, int]) -> Polynomial:
-    polynomial: Counter = Counter()
-    for labels in set_partitions(graph.degree):
-        parts = [tuple(e for e, label in zip(graph.edges, labels, strict=True) if label == b) for b in set(labels)]
-        factors = tuple(sorted(position[symmetry.canonical(Graph(edges))] for edges in parts))
-        polynomial[factors] += partition_weight([len(parts)])
-    return dict(polynomial)
+def _polynomials(graphs: tuple[Graph, ...], symmetry: Symmetry, position: dict[Graph, int]) -> ExpectationTable:
+    """Cumulants in terms of moments."""
+    monomials: dict[tuple[int, ...], Counter] = {}
+    for i, graph in enumerate(graphs):
+        for labels in set_partitions(graph.degree):
+            parts = [tuple(e for e, label in zip(graph.edges, labels, strict=True) if label == b) for b in set(labels)]
+            factors = sorted(position[symmetry.canonical(Graph(edges))] for edges in parts)
+            padded = (*factors, *[len(graphs)] * (graphs[-1].degree - len(factors)))
+            monomials.setdefault(padded, Counter())[i] += partition_weight([len(parts)])
+    coefficients = np.zeros((len(monomials), len(graphs)))
+    for row, weights in zip(coefficients, monomials.values(), strict=True):
+        row[list(weights)] = list(weights.values())
+    return ExpectationTable(np.array(list(monomials)), coefficients)
 
 
 def _sizes(labels: tuple[int, ...]) -> list[int]:

@@ -57,9 +57,7 @@ def expectation_table(graphs: tuple[Graph, ...], symmetry: Symmetry) -> Expectat
     return tabulate(graphs, _forms(symmetry), _radicals(symmetry), Indices(rows, columns, separate))
 
 
-def delta_coefficients(
-    parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry
-) -> dict[Graph, float]:
+def delta_coefficients(parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry) -> dict[Graph, float]:
     """Mean and covariance of the entries: the coefficient of each product of Kronecker deltas, given as a graph."""
     scaled = _radicals(symmetry) * parameters
     return {

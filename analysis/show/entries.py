@@ -55,6 +55,7 @@ def statistics_entry(statistics: Statistics, at: tuple[int, ...] = ()) -> dict[s
             z=s.z[at],
             q=s.q[at],
         ),
+        "cumulants": _cumulants(s, symmetry, at),
         "models": _models(s, symmetry, at),
         "accepted": str(s.accepted[at]),
         "tests": {
@@ -116,6 +117,21 @@ def _size(symmetry: Symmetry) -> dict[str, int]:
     """D of square matrices."""
     rows, columns = symmetry.shapes[0]
     return {"dim": rows} if rows == columns and len(symmetry.shapes) == 1 else {}
+
+
+def _cumulants(s: Statistics, symmetry: Symmetry, at: tuple[int, ...]) -> dict[str, Any]:
+    """By key of the graph; empty where not all invariants up to degree 4 are known."""
+    columns = {
+        "value": s.cumulants,
+        "se": s.cumulants_se,
+        "standardised": s.standardised,
+        "standardised_se": s.standardised_se,
+        "z": s.cumulants_z,
+        "q": s.cumulants_q,
+    }
+    if not np.isfinite(s.cumulants[at]).any():
+        return {}
+    return by_name(symmetry.pattern_names, **{name: values[at] for name, values in columns.items()})
 
 
 def _models(s: Statistics, symmetry: Symmetry, at: tuple[int, ...]) -> dict[str, Any]:

@@ -102,6 +102,16 @@ class Symmetry(ABC):
         """All invariants that are recorded: those fitted, then those predicted."""
         return (*self.fitted, *self.predicted)
 
+    @cached_property
+    def every(self) -> tuple[Graph, ...]:
+        """All graphs of degree 1 to 4, by degree: what cumulants are made of."""
+        return tuple(graph for degree in (1, 2, 3, 4) for graph in self.graphs(degree))
+
+    @cached_property
+    def patterns(self) -> tuple[Graph, ...]:
+        """The connected graphs of degree 3 and 4, whose cumulants say how Gaussian a law is."""
+        return tuple(graph for graph in self.every if graph.degree > 2 and len(graph.components) == 1)
+
     def canonical(self, graph: Graph) -> Graph:
         """The graph among `graphs` whose invariant is the same on all matrices of this kind."""
         return graph
@@ -130,6 +140,11 @@ class Symmetry(ABC):
     def observed_names(self) -> tuple[str, ...]:
         """Names of the observed invariants."""
         return tuple(map(self.key, self.observed))
+
+    @property
+    def pattern_names(self) -> tuple[str, ...]:
+        """Keys of the patterns."""
+        return tuple(map(self.key, self.patterns))
 
     @property
     def part_names(self) -> tuple[str, ...]:

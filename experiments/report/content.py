@@ -3,7 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-Cell = str | int | float
+from invariants import Graph
+
+
+class Sketch(NamedTuple):
+    """A graph as a small drawing."""
+
+    graph: Graph
+    separate: bool
+    """Whether rows and columns are permuted apart, and so are nodes of two kinds."""
+    directed: bool = True
+
+
+Cell = str | int | float | Sketch
 
 
 class Paragraph(NamedTuple):

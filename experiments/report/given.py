@@ -8,11 +8,13 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis import Statistics, Symmetry
+from analysis.inference.cumulants import centred_invariants
 from analysis.inspection import inspect_recording
 from analysis.recording import Recording
 from analysis.show.entries import statistics_entry
 from analysis.statistics import largest_deviation
 from analysis.study import study_recording
+from experiments.report.cumulants import cumulants_part
 from experiments.report.inspection import inspection_part
 from experiments.report.outputs import write_outputs
 from experiments.run.provenance import versions
@@ -47,6 +49,8 @@ def recording_of(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> Recor
     block_moments = np.full((len(stack), 1, 1, len(symmetry.moment_names)), np.nan)
     invariants[finite, 0, 0] = symmetry.evaluate(graphs, stack[finite])
     block_moments[finite, 0, 0] = symmetry.block_moments(stack[finite])
+    every = np.full((len(stack), 1, 1, len(symmetry.every)), np.nan)
+    every[finite, 0, 0] = centred_invariants(stack[finite], block_moments[finite, 0, 0], symmetry.every, symmetry)
     return Recording(
         members=np.arange(len(stack)),
         epochs=np.array([0]),
@@ -55,6 +59,7 @@ def recording_of(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> Recor
         invariants=invariants,
         block_moments=block_moments,
         finite=finite[:, None],
+        every=every,
     )
 
 
@@ -69,7 +74,8 @@ def write_analysis(folder: RunFolder, analysis: Analysis, config: Mapping[str, A
     folder.write_results(given_dataset(analysis.recording))
     findings = inspect_recording(analysis.recording, [analysis.stack[:, None]])
     parts = [inspection_part(findings)]
-    return write_outputs(folder, analysis.statistics, config, {"versions": versions()}, parts)
+    first = [cumulants_part(analysis.statistics)]
+    return write_outputs(folder, analysis.statistics, config, {"versions": versions()}, parts, first=first)
 
 
 def summary_of(analysis: Analysis, recognised: bool) -> str:

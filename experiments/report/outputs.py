@@ -33,6 +33,7 @@ def write_outputs(
     provenance: Mapping[str, Any],
     parts: Sequence[Part] = (),
     pictures: Mapping[str, Drawn] | None = None,
+    first: Sequence[Part] = (),
 ) -> Path:
     """Write everything a reader looks at, all from the same numbers; returns the path of the report.
 
@@ -43,6 +44,7 @@ def write_outputs(
         provenance: the circumstances that it lists.
         parts: further sections.
         pictures: the figures, where they are drawn already.
+        first: sections that stand above all others.
     """
     if pictures is None:
         pictures = {name: picture(figures.draw, statistics, name) for name in figures.available(statistics)}
@@ -54,9 +56,10 @@ def write_outputs(
     for name, table in tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(statistics).csv())
     pngs = {name: write_picture(folder, name, drawn) for name, drawn in pictures.items()}
-    for part in parts:
+    for part in (*first, *parts):
         pngs |= write_part(folder, part)
-    content = report_document(statistics, config, provenance, tuple(pictures), [part.section for part in parts])
+    sections, opening = ([part.section for part in some] for some in (parts, first))
+    content = report_document(statistics, config, provenance, tuple(pictures), sections, opening)
     return folder.write_text(REPORT, document(content, pngs))
 
 

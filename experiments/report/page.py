@@ -5,7 +5,20 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from experiments.report.content import Cell, Content, Document, Files, Folded, Grid, Heading, Paragraph, Picture, Tiles
+from experiments.report.content import (
+    Cell,
+    Content,
+    Document,
+    Files,
+    Folded,
+    Grid,
+    Heading,
+    Paragraph,
+    Picture,
+    Sketch,
+    Tiles,
+)
+from experiments.report.sketch import sketch
 
 FORMATS = ("pdf", "png")
 """Files that every figure is written in."""
@@ -35,6 +48,7 @@ thead th { position: sticky; top: 0; background: #f3f5f7 }
 tbody th { font-weight: 500 }
 .text { overflow-wrap: break-word }
 .line { white-space: nowrap }
+td svg, th svg { display: block }
 details { margin: .75rem 0 }
 summary { cursor: pointer; padding: .25rem 0 }
 @media print {
@@ -92,7 +106,7 @@ def _kind(column: Sequence[Cell]) -> str:
     """How a column is set: numbers to the right, short text on one line, long text broken."""
     if all(isinstance(cell, int | float) for cell in column):
         return "number"
-    return "line" if all(len(str(cell)) <= LINE for cell in column) else "text"
+    return "line" if all(isinstance(cell, Sketch) or len(str(cell)) <= LINE for cell in column) else "text"
 
 
 def figure(png: bytes, alt: str, caption: str, links: str = "") -> str:
@@ -161,4 +175,8 @@ def _element(item: Content, pictures: Mapping[str, bytes]) -> str:
 def _row(kinds: Sequence[str], row: Sequence[Cell]) -> str:
     tags = ['th scope="row"', *["td"] * (len(row) - 1)]
     cells = zip(tags, kinds, row, strict=True)
-    return "".join(f'<{tag} class="{kind}">{escape(number(cell))}</{tag[:2]}>' for tag, kind, cell in cells)
+    return "".join(f'<{tag} class="{kind}">{_cell(cell)}</{tag[:2]}>' for tag, kind, cell in cells)
+
+
+def _cell(cell: Cell) -> str:
+    return sketch(*cell) if isinstance(cell, Sketch) else escape(number(cell))

@@ -51,6 +51,7 @@ def report_document(
     provenance: Mapping[str, Any],
     drawn: Sequence[str],
     sections: Sequence[Section] = (),
+    first: Sequence[Section] = (),
 ) -> Document:
     """The report of an ensemble.
 
@@ -60,6 +61,7 @@ def report_document(
         provenance: circumstances, likewise.
         drawn: names of the figures that there are.
         sections: further parts of the page.
+        first: parts that stand above all others.
     """
     t = statistics
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
@@ -69,6 +71,7 @@ def report_document(
         f"{title} trained on {settings['dataset']}" if "dataset" in settings else title,
         (Paragraph(_what_was_run(t, settings, bool(config.get("start")))), Tiles(_headline(t))),
         (
+            *first,
             Section("Key numbers", tuple(_key_numbers(t))),
             Section("Figures", pictures),
             *sections,

@@ -12,7 +12,7 @@ from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry
 from ensemble import Dataset, TrainResult
 from experiments.run.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.run.presets import RunConfig
-from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan
+from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan, name
 
 LOSSES = ("train_loss", "test_loss", "test_accuracy", "finite")
 
@@ -79,13 +79,17 @@ def kept_matrices(results: xr.Dataset, epochs: list[int]) -> list[Float[np.ndarr
 
 def square_layers_of(results: xr.Dataset) -> Recording:
     """The square layers of a run, under simultaneous permutations."""
-    return _recording(
+    symmetries = tuple(Simultaneous(int(dim)) for dim in results["dim"].values)
+    recording = _recording(
         results,
         layers=results["layer"].values,
-        symmetries=tuple(Simultaneous(int(dim)) for dim in results["dim"].values),
+        symmetries=symmetries,
         invariants=results["invariants"].sel(invariant=list(NAMES)).values,
         block_moments=results["block_moments"].values,
     )
+    names = list(map(name, symmetries[0].every))
+    complete = set(names) <= set(results["invariant"].values)
+    return recording._replace(every=results["invariants"].sel(invariant=names).values if complete else None)
 
 
 def every_matrix_of(results: xr.Dataset) -> Recording:
@@ -110,6 +114,8 @@ def given_dataset(recording: Recording) -> xr.Dataset:
         "block_moments": ((*axes, "moment"), recording.block_moments),
         "finite": (("member", "epoch"), recording.finite),
     }
+    if recording.every is not None:
+        variables["centred_invariants"] = ((*axes, "graph"), recording.every)
     coordinates = {
         "member": recording.members,
         "epoch": recording.epochs,
@@ -118,6 +124,7 @@ def given_dataset(recording: Recording) -> xr.Dataset:
         "columns": ("layer", [columns]),
         "invariant": list(symmetry.observed_names),
         "moment": list(symmetry.moment_names),
+        "graph": list(map(symmetry.key, symmetry.every)),
     }
     zero_diagonal = isinstance(symmetry, Symmetric) and not symmetry.diagonal
     return xr.Dataset(variables, coordinates, {"symmetry": symmetry.name, "zero_diagonal": int(zero_diagonal)})
@@ -131,7 +138,7 @@ def given_matrices_of(results: xr.Dataset) -> Recording:
         symmetries=(_given_symmetry(results),),
         invariants=results["invariants"].values,
         block_moments=results["block_moments"].values,
-    )
+    )._replace(every=results["centred_invariants"].values if "centred_invariants" in results else None)
 
 
 def _given_symmetry(results: xr.Dataset) -> Symmetry:

@@ -13,6 +13,7 @@ from analysis.inspection import inspect_recording, key_epochs
 from analysis.published import as_published
 from analysis.recording import Recording, included
 from analysis.show import figures
+from analysis.show.cumulants import draw_cumulants
 from analysis.show.matrices import draw_matrices
 from analysis.study import study_recording
 from ensemble import Dataset, load
@@ -22,6 +23,7 @@ from ensemble.order import source_of_orders
 from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress, Steps
 from experiments.errors import UserError
+from experiments.report.cumulants import cumulants_part, rejected_separate
 from experiments.report.every_matrix import matrices_part
 from experiments.report.figures import picture
 from experiments.report.inspection import inspection_part
@@ -229,14 +231,15 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         every = study_recording(all_matrices, initial_laws(run.config, all_matrices))
         steps.begin("drawing figures")
         names = figures.available(square)
-        tasks = [*((figures.draw, square, name) for name in names), (draw_matrices, every)]
-        *pictures, of_matrices = shared(pool, picture, tasks)
+        tasks = [*((figures.draw, square, name) for name in names), (draw_matrices, every), (draw_cumulants, every)]
+        *pictures, of_matrices, of_cumulants = shared(pool, picture, tasks)
         findings = inspecting.result()
         steps.begin("writing tables and the report")
         parts = [inspection_part(findings), matrices_part(every, of_matrices)]
         place = folder.within(PUBLISHED) if published else folder
         drawn = dict(zip(names, pictures, strict=True))
-        path = write_outputs(place, square, folder.config, provenance, parts, drawn)
+        first = [cumulants_part(every, of_cumulants, rejected_separate(square))]
+        path = write_outputs(place, square, folder.config, provenance, parts, drawn, first)
     keep(folder, place)
     steps.end()
     return path

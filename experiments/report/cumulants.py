@@ -1,0 +1,114 @@
+"""How Gaussian the law is, by graph cumulants: a part of the report."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from analysis.inference.multiplicity import LEVEL
+from analysis.show.cumulants import FIGURE_CAPTION, cumulants_table, draw_cumulants, known, order, tally
+from analysis.show.patterns import pattern_title, titled_patterns
+from analysis.show.style import layer_titles
+from analysis.statistics import Statistics
+from experiments.report import page
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, Sketch
+from experiments.report.figures import Drawn, picture
+from experiments.report.outputs import Part
+
+TITLE = "How Gaussian?"
+NAME = "cumulants"
+MOST = 23
+"""Patterns in the table of the page; the file has all."""
+
+
+def cumulants_part(statistics: Statistics, drawn: Drawn | None = None, remarks: Sequence[str] = ()) -> Part:
+    """The part of the report with its table and, of several epochs, its figure: where it is drawn already, that."""
+    if not known(statistics):
+        return Part(Section(TITLE, (Paragraph(_why_not(statistics)),)), {}, {}, {})
+    figures = {NAME: drawn or picture(draw_cumulants, statistics)} if len(statistics.epochs) > 1 else {}
+    return Part(section(statistics, remarks), {NAME: cumulants_table(statistics)}, figures, {})
+
+
+def section(statistics: Statistics, remarks: Sequence[str] = ()) -> Section:
+    """A sentence for each matrix, the table at the last epoch, and the figure."""
+    about = (
+        "A graph cumulant is the joint cumulant of the entries on the edges of a graph whose nodes are different "
+        "indices, divided by their standard deviations: for a single entry its skewness and excess kurtosis. All are 0 "
+        "for every invariant Gaussian law, do not depend on a common mean, and do not grow with the size of the "
+        "matrix. Where rows or columns are not exchangeable, as pixels and classes are not, it is that of the average "
+        "over their permutations."
+    )
+    texts = (about, *sentences(statistics), *remarks)
+    shown: list[Content] = [*map(Paragraph, texts), *_table(statistics)]
+    if len(statistics.epochs) > 1:
+        shown.append(Picture(NAME, FIGURE_CAPTION))
+    return Section(TITLE, shown)
+
+
+def rejected_separate(square: Statistics) -> list[str]:
+    """Where rows and columns are not permuted apart: a Gaussian law then is, after that average, a mixture."""
+    rejected = [
+        f"{layer} (p = {p:.2g})"
+        for layer, p in zip(layer_titles(square), square.identities_p[-1].tolist(), strict=True)
+        if p < LEVEL
+    ]
+    if square.symmetry.full != "pigmm" or not rejected:
+        return []
+    return [
+        f"Separate permutations of rows and columns are rejected for {', '.join(rejected)}: there a cumulant can "
+        "differ from 0 even if the law is Gaussian. Cumulants under simultaneous permutations decide (--graphs all)."
+    ]
+
+
+def sentences(t: Statistics) -> Iterator[str]:
+    """The verdict on each matrix at the last epoch."""
+    titled = titled_patterns(t.symmetry)
+    when = f" at epoch {t.epochs[-1]}" if len(t.epochs) > 1 else ""
+    for k, title in enumerate(layer_titles(t)):
+        skewness, kurtosis = (
+            page.measured(float(t.standardised[-1, k, i]), float(t.standardised_se[-1, k, i]))
+            for i in (titled["skewness"], titled["excess kurtosis"])
+        )
+        found, tested = tally(t, (-1, k))
+        verdict = (
+            f"{found} of {tested} cumulants differ from 0"
+            if found
+            else f"none of {tested} cumulants differs from 0: no departure from a Gaussian law is seen"
+        )
+        yield f"{title}{when}: an entry has skewness {skewness} and excess kurtosis {kurtosis}; {verdict}."
+
+
+def _table(t: Statistics) -> tuple[Content, ...]:
+    symmetry, separate = t.symmetry, t.symmetry.tensors.separate
+    header = ("graph", "cumulant", *layer_titles(t))
+    rows: list[tuple[Cell, ...]] = [
+        (
+            Sketch(symmetry.patterns[i], separate, directed=symmetry.name != "symmetric"),
+            pattern_title(symmetry, symmetry.patterns[i]) or symmetry.pattern_names[i],
+            *_values(t, int(i)),
+        )
+        for i in order(t, MOST)
+    ]
+    nodes = "filled dots are rows, open ones columns" if separate else "dots are indices, lines entries"
+    left = len(symmetry.patterns) - len(rows)
+    about = (
+        f"Standardised cumulants at epoch {t.epochs[-1]} ± standard error over members; in the drawings {nodes}. An "
+        f"asterisk marks those that differ from 0 at a false-discovery rate of {LEVEL:.0%} within the epochs and "
+        "matrices that deviate at all."
+    )
+    more = f" The {left} without a name that are least clear are in the file only." if left else ""
+    return Paragraph(about + more), Grid(header, rows), Files([(f"tables/{NAME}.csv", "csv")])
+
+
+def _values(t: Statistics, pattern: int) -> Iterator[str]:
+    at = (-1, slice(None), pattern)
+    for value, error, q in zip(t.standardised[at], t.standardised_se[at], t.cumulants_q[at], strict=True):
+        yield (
+            page.measured(float(value), float(error)) + ("\u00a0*" if q < LEVEL else "") if np.isfinite(value) else "–"
+        )
+
+
+def _why_not(t: Statistics) -> str:
+    return (
+        f"Cumulants under {t.symmetry.name} permutations need all invariants up to degree 4: run again with --graphs "
+        "all to see them."
+    )
