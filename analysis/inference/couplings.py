@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import chdtrc
 
+from analysis.inference.leaving_out import error_of, left_out
 from analysis.inference.multiplicity import LEVEL
 from analysis.inference.nesting import wald_within
 from analysis.model.coupling_covariance import DEGREES, coupled_graphs, usable
@@ -41,7 +42,9 @@ class Couplings(NamedTuple):
     g: Float[np.ndarray, "graphs"]
     """Couplings to :I_G: to first order, all of a degree together."""
     g_se: Float[np.ndarray, "graphs"]
-    """Their standard error if the law is Gaussian, sqrt((C^-1)_GG / N)."""
+    """Their standard error if the law is Gaussian, sqrt((C^-1)_GG / N): for tests."""
+    g_robust_se: Float[np.ndarray, "graphs"]
+    """Their standard error over members, whatever the law: for intervals."""
     degrees: tuple[int, ...]
     """3 and 4, those of the joint tests."""
     score: Float[np.ndarray, "degrees"]
@@ -96,6 +99,7 @@ def couplings_of(
     y = whitened(law, kappa)
     kappa_se = np.where(kept, law.scale, np.nan) / np.sqrt(members)
     g, spread = fitted_couplings(law, y, kept)
+    robust = np.full(len(g), np.nan) if nothing else _robust_error(g, values, block_moments, symmetry)
     degree = np.array([graph.degree for graph in graphs])
     dof = np.array([np.sum(kept & (degree == k)) for k in DEGREES])
     score = members * np.array([np.sum(y[degree == k] ** 2) for k in DEGREES])
@@ -110,6 +114,7 @@ def couplings_of(
         law.design.T @ y * missing,
         np.where(kept, g, np.nan) * missing,
         np.where(kept, spread, np.nan) / np.sqrt(members) * missing,
+        np.where(kept, robust, np.nan),
         DEGREES,
         score * missing,
         dof,
@@ -145,6 +150,15 @@ def separation(data: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> str:
         f"separate permutations are rejected within simultaneous ones (p = {float(test.p):.2g}): the score is no "
         "evidence against the Gaussian law; use the simultaneous symmetry"
     )
+
+
+def _robust_error(
+    g: Float[np.ndarray, "graphs"], values: np.ndarray, block_moments: np.ndarray, symmetry: Symmetry
+) -> Float[np.ndarray, "graphs"]:
+    parts = left_out(values, block_moments, symmetry)
+    law = first_order(parts.parameters, symmetry)
+    others, _ = fitted_couplings(law, whitened(law, cumulants_of_means(parts.means, symmetry)), usable(symmetry))
+    return error_of(g, others)
 
 
 def _few(members: int) -> str:

@@ -59,11 +59,11 @@ def test_independent_skewed_entries_couple_to_powers_of_single_entries():
 
 
 def test_gaussian_members_give_scores_of_their_degrees_of_freedom():
-    symmetry, runs = Separate(4, 5), 100
+    symmetry, runs = Separate(4, 5), 50
     model = model_of(symmetry, PARAMETERS)
-    stack = model.sample(jax.random.key(1), 200 * runs)
-    values = bipartite_invariants(all_graphs(symmetry), stack).reshape(runs, 200, -1)
-    stack = stack.reshape(runs, 200, 4, 5)
+    stack = model.sample(jax.random.key(1), 100 * runs)
+    values = bipartite_invariants(all_graphs(symmetry), stack).reshape(runs, 100, -1)
+    stack = stack.reshape(runs, 100, 4, 5)
     moments = np.asarray(symmetry.block_moments(stack))
     found = [couplings_of(v, b, symmetry) for v, b in zip(values, moments, strict=True)]
     scores, z = np.array([one.score for one in found]), np.array([one.z for one in found])
@@ -71,7 +71,7 @@ def test_gaussian_members_give_scores_of_their_degrees_of_freedom():
     error = np.sqrt(2 * found[0].dof / runs)
     np.testing.assert_array_less(np.abs(scores.mean(axis=0) - found[0].dof), 4 * error)
     for each in (z, pulls):
-        assert abs(np.mean(each**2) - 1) < 0.15
+        assert abs(np.mean(each**2) - 1) < 0.2
     assert abs(np.mean([np.mean(one.p < 0.05) for one in found]) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / (2 * runs))
 
 
