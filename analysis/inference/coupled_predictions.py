@@ -48,8 +48,13 @@ class Predictions(NamedTuple):
     """"ok", or cause and remedy in one line."""
 
     @property
-    def explained(self) -> tuple[int, int]:
-        """How many invariants do not deviate at q <= 5 % from the Gaussian law, and from that with couplings."""
+    def explained(self) -> tuple[int, int] | None:
+        """How many invariants do not deviate at q <= 5 % from the Gaussian law, and from that with couplings.
+
+        None where they are not tested.
+        """
+        if np.isnan(self.q).any():
+            return None
         gaussian, coupled = np.sum(self.q > LEVEL, axis=1)
         return int(gaussian), int(coupled)
 

@@ -19,7 +19,7 @@ from analysis.model.couplings import FirstOrder, first_order, fitted_couplings, 
 from analysis.model.cumulants import cumulant_table, evaluate_cumulants, evaluate_moments
 from analysis.model.hermite import HIGHEST, all_graphs
 from analysis.model.plugin import parameters_from_moments
-from analysis.model.status import joined
+from analysis.model.status import OK, joined
 from analysis.symmetry import Symmetry, default_symmetry
 from invariants import Graph
 
@@ -133,22 +133,27 @@ def cumulants_of_means(
 
 
 def separation(data: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> str:
-    """What a status must say of square matrices that separate permutations do not describe; empty for others.
-
-    A Gaussian law that is invariant under simultaneous permutations only is, with rows and columns permuted apart, a
-    mixture of Gaussian laws: a large score is then no evidence against the Gaussian law.
-    """
+    """What a status must say of square matrices that separate permutations do not describe; empty for others."""
     whole = default_symmetry(data)
     if symmetry.full == whole.full or symmetry.full not in whole.family:
         return ""
     test = wald_within(np.asarray(whole.block_moments(data)), symmetry.full, whole)
-    if np.isnan(test.p):
-        return f"separate permutations could not be tested within simultaneous ones ({test.status})"
-    if test.p >= LEVEL:
+    return confounded(float(test.p), str(test.status))
+
+
+def confounded(p: float, status: str = OK) -> str:
+    """The same from the test of separate permutations within simultaneous ones, which may not have been made.
+
+    A Gaussian law that is invariant under simultaneous permutations only is, with rows and columns permuted apart, a
+    mixture of Gaussian laws: a large score is then no evidence against the Gaussian law.
+    """
+    if np.isnan(p):
+        return f"separate permutations could not be tested within simultaneous ones ({status})"
+    if p >= LEVEL:
         return ""
     return (
-        f"separate permutations are rejected within simultaneous ones (p = {float(test.p):.2g}): the score is no "
-        "evidence against the Gaussian law; use the simultaneous symmetry"
+        f"separate permutations are rejected within simultaneous ones (p = {p:.2g}): the score is no evidence against "
+        "the Gaussian law; use the simultaneous symmetry"
     )
 
 

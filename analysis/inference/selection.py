@@ -2,17 +2,18 @@
 
 Members are split into folds. Relative to the Gaussian fit of the other folds, a member gains in log-likelihood by the
 couplings g of these, to first order, g^T :I: - g^T C g / 2: a number that is negative on average where g fits noise.
-At each step a coupling qualifies if it raises the gain by more than a standard error over folds, and if its increment
-of the score of all members, chi^2 with one degree of freedom under the Gaussian law, stands out among as many as there
-were to choose from; of those that do, the one that raises the gain most is added. Of laws that are far from Gaussian
-the increments vary more than chi^2, so that there one coupling more than needed may be chosen.
+At each step a coupling qualifies if it raises the gain by more than a standard error over folds, and if it stands out
+among as many as there are to choose from: the first by its score, chi^2 with one degree of freedom under the Gaussian
+law; further ones, when the law is no longer Gaussian, by their error over members. Of those that qualify, the one that
+raises the gain most is added.
 """
 
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.special import chdtrc
+from scipy.special import chdtrc, stdtr
 
 from analysis.inference.couplings import FEWEST, cumulants_of_means
 from analysis.inference.leaving_out import error_of, left_out
@@ -44,7 +45,7 @@ class Selection(NamedTuple):
     gain_se: Float[np.ndarray, "tried"]
     """Standard error over folds."""
     p: Float[np.ndarray, "tried"]
-    """Of its increment of the score, times the number of couplings there were to choose from."""
+    """Of the first by its score, of others by their error, times the number of couplings there were to choose from."""
     status: str
     """"ok", or cause and remedy in one line."""
 
@@ -63,16 +64,29 @@ class _Step(NamedTuple):
 
 
 class _Fitted(NamedTuple):
-    """Members and the law fitted to them."""
+    """A law fitted to the members, and laws fitted without some of them."""
 
     law: FirstOrder
     y: Float[np.ndarray, "graphs"]
     members: int
+    others: FirstOrder
+    others_y: Float[np.ndarray, "groups graphs"]
 
-    def score(self, chosen: Bool[np.ndarray, "graphs"]) -> float:
-        """Of the chosen couplings alone."""
+    def couplings(
+        self, chosen: Bool[np.ndarray, "graphs"]
+    ) -> tuple[Float[np.ndarray, "graphs"], Float[np.ndarray, "graphs"]]:
+        """The chosen couplings and their errors over members."""
         g, _ = fitted_couplings(self.law, self.y, chosen)
-        return self.members * float(np.sum((self.law.design @ g) ** 2))
+        return g, error_of(g, fitted_couplings(self.others, self.others_y, chosen)[0])
+
+    def p(self, coupling: int, chosen: Bool[np.ndarray, "graphs"]) -> float:
+        """Of one more coupling: by its score if it is the first, else by its error."""
+        more = _with(coupling, chosen)
+        if chosen.any():
+            g, error = self.couplings(more)
+            return 2 * float(stdtr(len(self.others_y) - 1, -abs(g[coupling]) / error[coupling]))
+        g, _ = fitted_couplings(self.law, self.y, more)
+        return float(chdtrc(1, self.members * np.sum((self.law.design @ g) ** 2)))
 
 
 class _Folds(NamedTuple):
@@ -123,26 +137,25 @@ def select_couplings(
     split = _split(values, block_moments, symmetry, min(folds, members), seed)
     if law.singular or split.law.singular.any():
         return _nothing("a fitted variance vanishes (constant or linearly dependent matrices): add members that vary")
-    fitted = _Fitted(law, whitened(law, cumulants_of_means(values.mean(axis=0), symmetry)), members)
+    parts = left_out(values, block_moments, symmetry)
+    others = first_order(parts.parameters, symmetry)
+    y, others_y = (
+        whitened(each, cumulants_of_means(means, symmetry))
+        for each, means in ((law, values.mean(axis=0)), (others, parts.means))
+    )
+    fitted = _Fitted(law, y, members, others, others_y)
     chosen = np.zeros(len(graphs), dtype=bool)
     steps: list[_Step] = []
-    while left := np.flatnonzero(usable(symmetry) & ~chosen).tolist():
-        tried = [_step(k, chosen, len(left), split, fitted) for k in left]
-        needed = [step for step in tried if step.needed]
-        steps.append(max(needed or tried, key=lambda step: step.gain))
-        if not needed:
-            break
-        chosen[steps[-1].coupling] = True
-    g, _ = fitted_couplings(law, fitted.y, chosen)
-    parts = left_out(values, block_moments, symmetry)
-    without = first_order(parts.parameters, symmetry)
-    others, _ = fitted_couplings(without, whitened(without, cumulants_of_means(parts.means, symmetry)), chosen)
+    while np.any(usable(symmetry) & ~chosen) and (not steps or steps[-1].needed):
+        steps.append(_next(chosen, usable(symmetry), split, fitted))
+        chosen[steps[-1].coupling] = steps[-1].needed
+    g, error = fitted.couplings(chosen)
     order = [step.coupling for step in steps]
     found = order[: chosen.sum()]
     return Selection(
         tuple(graphs[k] for k in found),
         g[found],
-        error_of(g, others)[found],
+        error[found],
         tuple(graphs[k] for k in order),
         np.array([step.gain for step in steps]),
         np.array([step.gain_se for step in steps]),
@@ -151,12 +164,29 @@ def select_couplings(
     )
 
 
-def _step(coupling: int, chosen: Bool[np.ndarray, "graphs"], choices: int, split: _Folds, fitted: _Fitted) -> _Step:
-    """What a coupling adds to those chosen before."""
-    more = chosen | (np.arange(len(chosen)) == coupling)
-    gain = split.gains(more) - split.gains(chosen)
-    p = choices * float(chdtrc(1, max(fitted.score(more) - fitted.score(chosen), 0.0)))
-    return _Step(coupling, float(np.sum(gain)), float(np.sqrt(len(gain)) * np.std(gain, ddof=1)), min(1.0, p))
+def _next(
+    chosen: Bool[np.ndarray, "graphs"], candidates: Bool[np.ndarray, "graphs"], split: _Folds, fitted: _Fitted
+) -> _Step:
+    """The coupling that is added to those chosen; if none qualifies, the one that raises the gain most."""
+    left, before = np.flatnonzero(candidates & ~chosen).tolist(), split.gains(chosen)
+    raised = {k: split.gains(_with(k, chosen)) - before for k in left}
+    steps = (
+        _Step(
+            coupling,
+            gain=float(np.sum(raised[coupling])),
+            gain_se=float(np.sqrt(len(before)) * np.std(raised[coupling], ddof=1)),
+            p=min(1.0, len(left) * fitted.p(coupling, chosen)),
+        )
+        for coupling in sorted(left, key=lambda k: -np.sum(raised[k]))
+    )
+    best = next(steps)
+    # Gains only fall from here: what does not raise the likelihood need not be looked at.
+    others = takewhile(lambda step: step.gain > 0, steps)
+    return best if best.needed else next((step for step in others if step.needed), best)
+
+
+def _with(coupling: int, chosen: Bool[np.ndarray, "graphs"]) -> Bool[np.ndarray, "graphs"]:
+    return chosen | (np.arange(len(chosen)) == coupling)
 
 
 def _split(values: np.ndarray, moments: np.ndarray, symmetry: Symmetry, folds: int, seed: int) -> _Folds:
