@@ -5,7 +5,7 @@ distinct labels it is B, with C = A B A^T and A the grouping of labels by which 
 probabilities and of whole numbers that are counted once for all laws, never differences of large numbers.
 """
 
-from collections.abc import Iterable
+from collections import Counter
 from functools import cache
 from itertools import permutations, product
 from math import perm
@@ -15,13 +15,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from analysis.model.cumulants import coloured_nodes
-from analysis.model.hermite import all_graphs, entry_cumulants
+from analysis.model.hermite import HIGHEST, all_graphs, entry_cumulants
 from analysis.symmetry import Symmetry
 from analysis.symmetry.partitions import set_partitions
 from invariants import Graph
 
 DEGREES = (3, 4)
 """Degrees of the couplings."""
+TWICE = -1
+"""In place of a number of pairs: two of them share a label, which the distinct labels of a graph never do."""
 
 
 class Pairings(NamedTuple):
@@ -70,12 +72,8 @@ def label_sums(symmetry: Symmetry) -> Float[np.ndarray, "graphs graphs"]:
     position = {graph: k for k, graph in enumerate(graphs)}
     matrix = np.zeros((len(graphs), len(graphs)))
     for graph in graphs:
-        rows, columns = (tuple(dict.fromkeys(edge[side] for edge in graph.edges)) for side in (0, 1))
-        for labels in product(set_partitions(len(rows)), set_partitions(len(columns))):
-            row, column = (dict(zip(*pair, strict=True)) for pair in zip((rows, columns), labels, strict=True))
-            # Even and odd numbers keep the labels of rows and columns apart.
-            joined = Graph(tuple((2 * row[i], 2 * column[j] + 1) for i, j in graph.edges))
-            matrix[position[graph], position[joined]] += _labellings(joined, symmetry)
+        for joined, ways in _identifications(graph).items():
+            matrix[position[graph], position[joined]] = ways * _labellings(joined, symmetry)
     return matrix
 
 
@@ -125,54 +123,66 @@ def wick_covariance(
 
 
 @cache
+def _identifications(graph: Graph) -> Counter:
+    """The graphs that arise by identifying rows and columns, each with the number of ways."""
+    rows, columns = (tuple(dict.fromkeys(edge[side] for edge in graph.edges)) for side in (0, 1))
+    total: Counter = Counter()
+    for labels in product(set_partitions(len(rows)), set_partitions(len(columns))):
+        row, column = (dict(zip(*pair, strict=True)) for pair in zip((rows, columns), labels, strict=True))
+        # Even and odd numbers keep the labels of rows and columns apart.
+        total[Graph(tuple((2 * row[i], 2 * column[j] + 1) for i, j in graph.edges))] += 1
+    return total
+
+
+@cache
 def _pairings(degree: int, symmetry: Symmetry) -> Pairings:
-    """Count the pairings of the edges of two graphs by the deltas that they meet."""
-    subsets = np.array(list(product((False, True), repeat=degree)))
-    rows, columns = subsets[:, None], subsets[None]
-    types = np.stack([~rows & ~columns, rows & ~columns, ~rows & columns, rows & columns]).sum(axis=-1)
-    powers, which = np.unique(types.reshape(4, -1).T, axis=0, return_inverse=True)
+    """The terms of B for the graphs of a degree: over all pairings, the product of the probabilities of both sides."""
     listed = symmetry.graphs(degree)
     connected = [graph for graph in listed if len(graph.components) == 1]
     on_rows, on_columns = (
-        np.array([[_probabilities(graph, other, side, size) for other in listed] for graph in connected])
-        for side, size in enumerate(symmetry.shapes[0])
+        _probabilities(size)[_joined_labels(listed, side)] for side, size in enumerate(symmetry.shapes[0])
     )
     fits = (np.array([_labellings(graph, symmetry) > 0 for graph in graphs]) for graphs in (connected, listed))
     sums = np.swapaxes(on_rows, -1, -2) @ on_columns * np.logical_and.outer(*fits)[..., None, None]
+    subsets = _subsets(degree)
+    rows, columns = subsets[:, None], subsets[None]
+    types = np.stack([~rows & ~columns, rows & ~columns, ~rows & columns, rows & columns]).sum(axis=-1)
+    powers, which = np.unique(types.reshape(4, -1).T, axis=0, return_inverse=True)
     values = np.zeros((len(powers), len(connected), len(listed)))
     np.add.at(values, which.reshape(-1), np.moveaxis(sums.reshape(*sums.shape[:2], -1), -1, 0))
     return Pairings(powers, values)
 
 
-def _probabilities(graph: Graph, other: Graph, side: int, size: int) -> Float[np.ndarray, "pairings subsets"]:
-    """Of each pairing and each subset of edges the probability that paired edges of the subset have equal labels.
-
-    Args:
-        graph: with distinct labels on its nodes.
-        other: with distinct labels of its own.
-        side: 0 for the labels of rows, 1 for those of columns.
-        size: how many labels there are.
-    """
-    first, second = ([edge[side] for edge in edges] for edges in (graph.edges, other.edges))
-    orders = permutations(range(len(first)))
-    return np.array([_equal(_named(first), _named(second[e] for e in order), size) for order in orders])
+def _probabilities(size: int) -> Float[np.ndarray, "joined"]:
+    """That r given pairs of `size` labels are equal, 1/(size)_r, for r = 0, 1, ...; 0 at the end, for `TWICE`."""
+    ways = [perm(size, r) for r in range(HIGHEST + 1)]
+    return np.array([*(1 / each if each else 0.0 for each in ways), 0.0])
 
 
 @cache
-def _equal(first: tuple[int, ...], second: tuple[int, ...], size: int) -> tuple[float, ...]:
-    """The same for one pairing: 1/(size)_r where r pairs of labels are joined, 0 where one would be joined to two."""
-    found = []
-    for subset in product((False, True), repeat=len(first)):
-        pairs = {pair for pair, joined in zip(zip(first, second, strict=True), subset, strict=True) if joined}
-        single = len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
-        found.append(1 / perm(size, len(pairs)) if single and len(pairs) <= size else 0.0)
-    return tuple(found)
+def _joined_labels(graphs: tuple[Graph, ...], side: int) -> Int[np.ndarray, "connected graphs pairings subsets"]:
+    """How many pairs of labels are joined, of each connected graph with each graph of the same degree.
+
+    For each pairing of their edges and each subset of the edges whose labels, of rows or of columns, shall be equal;
+    `TWICE` where a label would be joined to two.
+    """
+    labels = np.array([[edge[side] for edge in graph.edges] for graph in graphs])
+    connected = np.array([len(graph.components) == 1 for graph in graphs])
+    orders = np.array(list(permutations(range(labels.shape[1]))))
+    first, second = labels[connected][:, None, None], labels[:, orders]
+    # Two edges of a subset join one pair if they agree on both sides, two if on none: what is left joins a label twice.
+    same, other_same = (each[..., :, None] == each[..., None, :] for each in (first, second))
+    clash, repeats = same != other_same, np.tril(same & other_same, -1)
+    subsets = _subsets(labels.shape[1])
+    both = (subsets[:, :, None] & subsets[:, None, :]).reshape(len(subsets), -1).T.astype(int)
+    clashes = clash.reshape(*clash.shape[:-2], -1).astype(int) @ both
+    # An edge repeats the pair of an earlier one or joins a new pair.
+    repeated = np.stack([np.any(repeats & subset & subset[:, None], axis=-1).sum(axis=-1) for subset in subsets], -1)
+    return np.where(clashes > 0, TWICE, subsets.sum(axis=1) - repeated)
 
 
-def _named(labels: Iterable[int]) -> tuple[int, ...]:
-    """Labels numbered by first appearance, so that few different ones are met."""
-    names: dict[int, int] = {}
-    return tuple(names.setdefault(label, len(names)) for label in labels)
+def _subsets(size: int) -> Bool[np.ndarray, "subsets size"]:
+    return np.array(list(product((False, True), repeat=size)))
 
 
 def _labellings(graph: Graph, symmetry: Symmetry) -> int:
