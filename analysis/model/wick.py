@@ -18,7 +18,7 @@ from analysis.model.contractions import (
 )
 from analysis.model.gaussian import Gaussian
 from analysis.symmetry import Symmetry
-from analysis.symmetry.tensors import Expansion, graph_of_slots
+from analysis.symmetry.tensors import Expansion, Tensors, graph_of_slots
 from invariants import Graph, is_bipartite
 
 
@@ -49,20 +49,27 @@ def expectations(
 def expectation_table(graphs: tuple[Graph, ...], symmetry: Symmetry) -> ExpectationTable:
     """The polynomials E[I_G] of the graphs in the parameters."""
     tensors = symmetry.tensors
-    if tensors.separate:
-        for graph in graphs:
-            if not is_bipartite(graph):
-                raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
+    check_contractible(graphs, tensors)
     (rows, columns), *_ = symmetry.shapes
     # The mean is sum_a x_a r_a u_a, and the parameter x_a times its unit.
     means = np.array(tensors.mean_radicals) / symmetry.mean_unit
     radicals = np.concatenate([means, tensors.radicals])
-    return tabulate(graphs, _forms(symmetry), radicals, Indices(rows, columns, tensors.separate))
+    return tabulate(graphs, delta_forms(tensors), radicals, Indices(rows, columns, tensors.separate))
 
 
-def _forms(symmetry: Symmetry) -> dict[Graph, Form]:
-    """Each delta coefficient as a linear form in the parameters, radicals apart."""
-    tensors = symmetry.tensors
+def check_contractible(graphs: Sequence[Graph], tensors: Tensors) -> None:
+    """Refuse graphs that are no invariants of the matrices.
+
+    Raises:
+        ValueError: if rows and columns are permuted apart, and a node of a graph is both.
+    """
+    for graph in graphs:
+        if tensors.separate and not is_bipartite(graph):
+            raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
+
+
+def delta_forms(tensors: Tensors) -> dict[Graph, Form]:
+    """Each coefficient in the basis of deltas as a linear form in the parameters, radicals apart."""
     forms: dict[Graph, Form] = {}
     for edges, first, expansions in ((1, 0, tensors.means), (2, len(tensors.means), tensors.covariances)):
         # Partitions that differ by the order of the two edges are the same graph and share its coefficient.
