@@ -12,6 +12,11 @@ from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetr
 
 NAMES = (Simultaneous.name, Separate.name, Symmetric.name)
 """The symmetries that can be chosen by name."""
+KINDS: dict[str, Symmetry] = {
+    **{symmetry.name: symmetry for symmetry in (Simultaneous(4), Separate(2, 2), Symmetric(4))},
+    "zero-diagonal": Symmetric(4, diagonal=False),
+}
+"""One symmetry of each kind, of the smallest size that has all blocks: what holds for all sizes is asked of these."""
 
 
 def default_symmetry(data: Any) -> Symmetry:
