@@ -64,6 +64,11 @@ def named_symmetry(name: str, data: Any) -> Symmetry:
     return Symmetric(rows, diagonal=not has_zero_diagonal(stack[np.isfinite(stack).all(axis=(1, 2))]))
 
 
+def separate_of(symmetry: Symmetry) -> Separate:
+    """Separate permutations of matrices of the same shape: the larger symmetry of independent rows and columns."""
+    return Separate(*symmetry.shapes[0])
+
+
 def _shape(data: Any) -> tuple[int, int]:
     """Rows and columns."""
     shape: Sequence[int] = np.shape(data)
