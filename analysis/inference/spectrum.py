@@ -108,7 +108,7 @@ def spectrum(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Spec
     model = fit_moments(block_moments, symmetry).model
     singular = np.linalg.svd(stack, compute_uv=False)
     bulk, square = bulk_of(model), rows == columns
-    traces, tested = _traces(singular, block_moments, symmetry)
+    traces, tested = trace_test(singular, block_moments, symmetry)
     eigenvalues = np.linalg.eigvals(stack).astype(complex) if square else None
     draws = _simulated(model.parameters, members, symmetry, bulk, seed)
     own = [singular, _above(singular, bulk), *([] if eigenvalues is None else [_radii(eigenvalues)])]
@@ -134,8 +134,10 @@ def spectrum(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Spec
     )
 
 
-def _traces(singular: np.ndarray, block_moments: np.ndarray, symmetry: Symmetry) -> tuple[Traces, str]:
-    """The trace moments with their test, and its status."""
+def trace_test(
+    singular: Float[np.ndarray, "N p"], block_moments: Float[np.ndarray, "N moments"], symmetry: Symmetry
+) -> tuple[Traces, str]:
+    """The trace moments of members with these singular values and block moments, with their test and its status."""
     values = np.stack([np.sum(singular ** (2 * k), axis=1) for k in ORDERS], axis=1)
     observed, graphs = moments(values), tuple(map(cycle, ORDERS))
     test = theory_test(values, block_moments, graphs, symmetry)

@@ -16,8 +16,8 @@ BINS = 60
 CAPTION = (
     "Above, the singular values of all members; the line is Marchenko and Pastur's law of independent entries of the "
     "fitted variance vE, dashed are the outliers that mean, row and column variances make in large matrices. Below, "
-    "the mean of the largest singular value, the second and so on, less what the fitted law expects at this size; 95 % of "
-    "ensembles of that law lie in the grey band, each rank by itself."
+    "the mean of the largest singular value, the second and so on, less what the fitted law expects at this size; in "
+    "the grey band lie 95 % of ensembles of that law, each rank by itself."
 )
 TABLE_CAPTION = (
     "Mean singular value by rank with the expectation of the fitted law and the band of 95 % of as many members of it."

@@ -21,9 +21,9 @@ FILE = "spectrum"
 ABOUT = (
     "The singular values of the matrices beside those that the fitted Gaussian law expects at this size. The moments "
     "tr (M Mᵀ)ᵏ are exact expectations, tested as all invariants are (k = 1 is fitted). Above the bulk: how many "
-    "singular values of a member exceed what the largest one of independent entries of the fitted variance stays below in 95 %; "
-    "expected: by the fitted law, with the band of 95 % of its ensembles. Predicted outliers: where the mean and the "
-    "variances of rows and columns push singular values of large matrices out of the bulk."
+    "singular values of a member exceed what the largest one of independent entries of the fitted variance stays below "
+    "in 95 %; expected: by the fitted law, with the band of 95 % of its ensembles. Predicted outliers: where the mean "
+    "and the variances of rows and columns push singular values of large matrices out of the bulk."
 )
 
 

@@ -1,4 +1,4 @@
-"""The section on singular values: what it shows of given matrices and of runs, and what it says where there are none."""
+"""The section on singular values: what it shows of given matrices and of runs, and says where there are none."""
 
 import json
 
