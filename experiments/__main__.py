@@ -120,6 +120,29 @@ def build_parser() -> Parser:
     )
     compare.add_argument("--out", metavar="DIR", help="where to write (default: runs/ and the names of the runs)")
 
+    formulas = _add(
+        commands,
+        "formulas",
+        "expected invariants as exact formulas in the parameters of the model and the size of the matrices",
+        "pigmm formulas I14 0-1,1-2,2-0 --latex",
+    )
+    formulas.add_argument(
+        "graphs",
+        metavar="GRAPH",
+        nargs="*",
+        help="I1 to I52, or edges such as 0-0,0-1 for the sum of M_aa M_ab over all a and b; row-column with "
+        "--symmetry separate, rows and columns numbered apart (default: the cubic and quartic invariants of a report)",
+    )
+    formulas.add_argument(
+        "--symmetry",
+        choices=("simultaneous", "separate", "symmetric", "zero-diagonal"),
+        default="simultaneous",
+        help="of the model: 13 parameters, or 5, or 9 or 4 of symmetric matrices",
+    )
+    form = formulas.add_mutually_exclusive_group()
+    form.add_argument("--latex", action="store_true", help="print equations in LaTeX")
+    form.add_argument("--json", action="store_true", help="print formulas, as SymPy reads them, and LaTeX as JSON")
+
     doctor = _add(
         commands,
         "doctor",

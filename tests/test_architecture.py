@@ -24,6 +24,7 @@ DOORS = {
     "orbax": {"ensemble/orbax_store.py"},
     "optax": {"ensemble/step.py"},
     "flax": {"ensemble/network.py"},
+    "sympy": {"analysis/model/formulas.py"},
     "matplotlib": {"analysis/show/drawing.py"},
     "h5py": {"experiments/store/netcdf.py"},
     "h5netcdf": {"experiments/store/netcdf.py"},

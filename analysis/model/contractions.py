@@ -1,8 +1,7 @@
 """Wick contraction of graphs, and the table of polynomials that expectations in any Gaussian model come down to."""
 
 from collections import Counter
-from collections.abc import Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
 from math import lcm
@@ -12,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.symmetry.partitions import equal_pairs, identify, set_partitions
-from analysis.symmetry.tensors import graph_of_slots
+from analysis.symmetry.tensors import Number, graph_of_slots
 from invariants import Graph
 from invariants.graphs import Edge
 
@@ -21,15 +20,17 @@ CHUNK = 1 << 14
 
 DeltaMonomial = tuple[int, ...]
 """A product of coefficients of the mean and the covariance in the basis of deltas, by position in `deltas()`."""
-Form = Mapping[int, Fraction]
+Form = Mapping[int, Number]
 """A linear form in the parameters: coefficient of each, by position."""
+Polynomial = Mapping[tuple[int, ...], Number]
+"""A polynomial in the parameters: coefficient of each monomial, the sorted positions of its factors."""
 
 
 class Indices(NamedTuple):
     """What nodes are summed over."""
 
-    rows: int
-    columns: int
+    rows: Number
+    columns: Number
     separate: bool
     """Whether rows and columns are labelled apart: then no delta joins a first index to a second one."""
 
@@ -57,25 +58,39 @@ def tabulate(
         indices: what nodes are summed over.
     """
     denominator = lcm(*(value.denominator for form in forms.values() for value in form.values()))
-    scaled = {deltas()[g]: {b: int(value * denominator) for b, value in form.items()} for g, form in forms.items()}
+    scaled = {graph: {b: int(value * denominator) for b, value in form.items()} for graph, form in forms.items()}
+    polynomials = expected_polynomials(graphs, scaled, indices)
+    order = sorted(set(chain.from_iterable(polynomials)), key=by_degree)
+    degree = max((len(monomial) for monomial in order), default=0)
+    padded = np.array([(*monomial, *[len(radicals)] * (degree - len(monomial))) for monomial in order], dtype=int)
+    monomials = padded.reshape(len(order), degree)
+    irrational = np.prod(np.append(radicals, 1.0)[monomials], axis=1)
+    rational = [[p.get(m, 0) / denominator ** len(m) for p in polynomials] for m in order]  # rounded once
+    coefficients = irrational[:, None] * np.reshape(rational, (len(order), len(graphs)))
+    return ExpectationTable(monomials, coefficients)
+
+
+def expected_polynomials(
+    graphs: Sequence[Graph], forms: Mapping[Graph, Form], indices: Indices
+) -> tuple[Polynomial, ...]:
+    """E[I_G] of each graph as a polynomial in the parameters, radicals apart, in the numbers of the forms and sizes."""
+    numbered = {deltas()[graph]: form for graph, form in forms.items()}
     powers: dict[DeltaMonomial, Counter] = {}
     polynomials = []
     for graph in graphs:
         polynomial: Counter = Counter()
         for monomial, count in _delta_polynomial(graph, indices).items():
             if monomial not in powers:
-                powers[monomial] = _expand([scaled[variable] for variable in monomial])
+                powers[monomial] = _expand([numbered[variable] for variable in monomial])
             for block_monomial, coefficient in powers[monomial].items():
                 polynomial[block_monomial] += count * coefficient
         polynomials.append(polynomial)
-    order = sorted(set(chain.from_iterable(polynomials)), key=lambda monomial: (len(monomial), monomial))
-    degree = max((len(monomial) for monomial in order), default=0)
-    padded = np.array([(*monomial, *[len(radicals)] * (degree - len(monomial))) for monomial in order], dtype=int)
-    monomials = padded.reshape(len(order), degree)
-    irrational = np.prod(np.append(radicals, 1.0)[monomials], axis=1)
-    rational = [[p[m] / denominator ** len(m) for p in polynomials] for m in order]  # rounded once
-    coefficients = irrational[:, None] * np.reshape(rational, (len(order), len(graphs)))
-    return ExpectationTable(monomials, coefficients)
+    return tuple(polynomials)
+
+
+def by_degree(monomial: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Sorts monomials by their degree, then by their factors."""
+    return len(monomial), monomial
 
 
 def evaluate_table(
@@ -155,7 +170,7 @@ def _graph(edges: tuple[Edge, ...]) -> Graph:
     return Graph(edges)
 
 
-def _expand(forms: list[dict[int, int]]) -> Counter:
+def _expand(forms: Sequence[Form]) -> Counter:
     """The product of linear forms, as coefficients of sorted tuples of variables."""
     product: Counter = Counter({(): 1})
     for form in forms:

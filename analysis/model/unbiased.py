@@ -1,14 +1,15 @@
 """Expectations of invariants estimated without bias: the polynomials of the law with corrected monomials.
 
 For Gaussian members the plug-in parameters have known laws: on the trivial block <x> ~ N(mu, S/N) and N S^ ~ Wishart(S,
-N - 1), on the others N d S^ ~ Wishart(S, N d), all independent. So every monomial of degree up to 4 in the entries of a
-matrix has an exact unbiased estimator, again a polynomial in the plug-in parameters. They are complete and sufficient:
-the estimator is E[I_G | fit], and its expectation that of the mean invariant exactly, at every N >= 3.
+N - 1), on the others N d S^ ~ Wishart(S, N d), all independent. So every monomial in the entries of a matrix has an
+exact unbiased estimator, again a polynomial in the plug-in parameters. They are complete and sufficient: the estimator
+is E[I_G | fit], and its expectation that of the mean invariant exactly, at every N >= 3 up to degree 5, N >= 4 for 6.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from math import prod
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +18,7 @@ from analysis.model.contractions import ExpectationTable
 from analysis.model.wick import expectation_table
 from analysis.symmetry import Symmetry
 from analysis.symmetry.blocks import upper_triangle
+from analysis.symmetry.partitions import identify
 from invariants import Graph
 
 FEWEST = 3
@@ -32,7 +34,7 @@ def unbiased_table(graphs: tuple[Graph, ...], symmetry: Symmetry, members: int) 
     """The table of E[I_G] with every monomial in the parameters replaced by its unbiased estimator from N members.
 
     Raises:
-        ValueError: fewer than 3 members, or a graph of degree above 5.
+        ValueError: fewer than 3 members.
     """
     if members < FEWEST:
         raise ValueError(f"{members} members: products of covariances need at least {FEWEST}")
@@ -104,28 +106,42 @@ def _matchings(means: list[int]) -> Iterator[tuple[tuple[int, ...], tuple[Pair, 
 
 
 def _products(chosen: list[int], names: dict[Pair, int], freedom: int, factor: float) -> Polynomial:
-    """Unbiased product of at most two entries of a covariance T = factor * plug-in, T ~ Wishart(S, freedom) / freedom.
+    """Unbiased product of k entries of a covariance T = factor * plug-in, T ~ Wishart(S, n) / n with n the freedom.
 
-    S_ab S_cd = n / ((n-1)(n+2)) [(n+1) T_ab T_cd - T_ac T_bd - T_ad T_bc] with n the freedom; n/(n+2) T^2 for a single
-    variance.
+    With p(S) the product of S_ab over the pairs (a, b) of a pairing p of the 2k indices, E p(T) is the sum over all
+    pairings q of n^(loops(p, q) - k) q(S), where loops counts the cycles that both pairings make. The inverse of that
+    matrix gives the estimator; for a single variance it is T^k over (1 + 2/n) ... (1 + (2k-2)/n). With fewer degrees of
+    freedom than factors there is none, and what is nearest is taken.
 
-    Raises:
-        ValueError: if there are more than two.
+    Source: Collins and Sniady, Commun. Math. Phys. 264 (2006), 773.
     """
-    if len(chosen) < 2:
-        return {tuple(chosen): factor ** len(chosen)}
-    if len(chosen) > 2:
-        raise ValueError("covariances enter at most twice up to degree 5: give graphs of lower degree")
+    count, index = len(chosen), {position: pair for pair, position in names.items()}
     if len(names) == 1:
-        return {tuple(chosen): factor**2 * freedom / (freedom + 2)}
-    index = {position: pair for pair, position in names.items()}
-    (a, b), (c, d) = index[chosen[0]], index[chosen[1]]
-    scale = factor**2 * freedom / ((freedom - 1) * (freedom + 2)) if freedom > 1 else factor**2
+        shrinkage = prod(freedom / (freedom + 2 * k) for k in range(1, count))
+        return {tuple(chosen): factor**count * shrinkage}
+    if count < 2:
+        return {tuple(chosen): factor**count}
+    ends = [end for position in chosen for end in index[position]]
     result: Polynomial = defaultdict(float)
-    for weight, one, other in ((freedom + 1, (a, b), (c, d)), (-1, (a, c), (b, d)), (-1, (a, d), (b, c))):
-        pair = sorted(names[min(entry), max(entry)] for entry in (one, other))
-        result[tuple(pair)] += scale * weight
+    for pairing, weight in _weights(count, freedom):
+        joined = ((ends[a], ends[b]) for a, b in pairing)
+        result[tuple(sorted(names[min(pair), max(pair)] for pair in joined))] += factor**count * weight
     return result
+
+
+@cache
+def _weights(count: int, freedom: int) -> tuple[tuple[tuple[Pair, ...], float], ...]:
+    """Every pairing of 2k indices, with its weight in the unbiased product of k entries."""
+    pairings = [pairs for left, pairs in _matchings(list(range(2 * count))) if not left]
+    given = tuple((2 * k, 2 * k + 1) for k in range(count))
+    gram = [[float(freedom) ** (_loops(p, q) - count) for q in pairings] for p in pairings]
+    weights = np.linalg.pinv(np.array(gram), hermitian=True)[pairings.index(given)]
+    return tuple(zip(pairings, weights.tolist(), strict=True))
+
+
+def _loops(one: tuple[Pair, ...], other: tuple[Pair, ...]) -> int:
+    """How many cycles two pairings of the same indices make."""
+    return len(set(identify(2 * len(one), (*one, *other))))
 
 
 def _times(one: Polynomial, other: Polynomial) -> Polynomial:

@@ -18,7 +18,7 @@ from analysis.model.contractions import (
 )
 from analysis.model.gaussian import Gaussian
 from analysis.symmetry import Symmetry
-from analysis.symmetry.tensors import Expansion, graph_of_slots
+from analysis.symmetry.tensors import Expansion, Tensors, graph_of_slots
 from invariants import Graph, is_bipartite
 
 
@@ -48,13 +48,10 @@ def expectations(
 @cache
 def expectation_table(graphs: tuple[Graph, ...], symmetry: Symmetry) -> ExpectationTable:
     """The polynomials E[I_G] of the graphs in the parameters."""
-    separate = symmetry.tensors.separate
-    if separate:
-        for graph in graphs:
-            if not is_bipartite(graph):
-                raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
+    tensors = symmetry.tensors
+    check_contractible(graphs, tensors)
     (rows, columns), *_ = symmetry.shapes
-    return tabulate(graphs, _forms(symmetry), _radicals(symmetry), Indices(rows, columns, separate))
+    return tabulate(graphs, delta_forms(tensors), _radicals(symmetry), Indices(rows, columns, tensors.separate))
 
 
 def delta_coefficients(parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry) -> dict[Graph, float]:
@@ -62,7 +59,7 @@ def delta_coefficients(parameters: Float[np.ndarray, "parameters"], symmetry: Sy
     scaled = _radicals(symmetry) * parameters
     return {
         graph: float(sum(float(value) * scaled[b] for b, value in form.items()))
-        for graph, form in _forms(symmetry).items()
+        for graph, form in delta_forms(symmetry.tensors).items()
     }
 
 
@@ -72,9 +69,19 @@ def _radicals(symmetry: Symmetry) -> Float[np.ndarray, "parameters"]:
     return np.concatenate([means, symmetry.tensors.radicals])
 
 
-def _forms(symmetry: Symmetry) -> dict[Graph, Form]:
-    """Each delta coefficient as a linear form in the parameters, radicals apart."""
-    tensors = symmetry.tensors
+def check_contractible(graphs: Sequence[Graph], tensors: Tensors) -> None:
+    """Refuse graphs that are no invariants of the matrices.
+
+    Raises:
+        ValueError: if rows and columns are permuted apart, and a node of a graph is both.
+    """
+    for graph in graphs:
+        if tensors.separate and not is_bipartite(graph):
+            raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
+
+
+def delta_forms(tensors: Tensors) -> dict[Graph, Form]:
+    """Each coefficient in the basis of deltas as a linear form in the parameters, radicals apart."""
     forms: dict[Graph, Form] = {}
     for edges, first, expansions in ((1, 0, tensors.means), (2, len(tensors.means), tensors.covariances)):
         # Partitions that differ by the order of the two edges are the same graph and share its coefficient.

@@ -12,6 +12,11 @@ from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetr
 
 NAMES = (Simultaneous.name, Separate.name, Symmetric.name)
 """The symmetries that can be chosen by name."""
+KINDS: dict[str, Symmetry] = {
+    **{symmetry.name: symmetry for symmetry in (Simultaneous(4), Separate(2, 2), Symmetric(4))},
+    "zero-diagonal": Symmetric(4, diagonal=False),
+}
+"""One symmetry of each kind, of the smallest size that has all blocks: what holds for all sizes is asked of these."""
 
 
 def default_symmetry(data: Any) -> Symmetry:
@@ -57,6 +62,11 @@ def named_symmetry(name: str, data: Any) -> Symmetry:
         return Simultaneous(rows)
     stack = np.asarray(data, dtype=np.float64).reshape(-1, rows, columns)
     return Symmetric(rows, diagonal=not has_zero_diagonal(stack[np.isfinite(stack).all(axis=(1, 2))]))
+
+
+def separate_of(symmetry: Symmetry) -> Separate:
+    """Separate permutations of matrices of the same shape: the larger symmetry of independent rows and columns."""
+    return Separate(*symmetry.shapes[0])
 
 
 def _shape(data: Any) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """m x n matrices under separate permutations of rows and columns, S_m x S_n: five parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from analysis.symmetry.base import Coordinates, Shape, Symmetry
 from analysis.symmetry.blocks import Block
-from analysis.symmetry.tensors import Expansion, Tensors
+from analysis.symmetry.tensors import Expansion, Number, Tensors
 from invariants import BIPARTITE, Graph, bipartite_key, enumerate_bipartite
 
 PARAMETERS = ("mean", "v0", "vC", "vR", "vE")
@@ -46,7 +46,7 @@ class Separate(Symmetry):
     @property
     def mean_unit(self) -> float:
         """The parameter is the mean of an entry, 1/sqrt(mn) of that along the unit vector J/sqrt(mn)."""
-        return 1 / sqrt(self.rows * self.columns)
+        return self.tensors.mean_unit
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
@@ -126,21 +126,21 @@ class Separate(Symmetry):
         """The graphs, of wide matrices those that have the same values on the transposes."""
         return tuple(graph.transpose for graph in graphs) if self.wide else graphs
 
-    @cached_property
-    def tensors(self) -> Tensors:
+    def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
         """Products of J/m or I - J/m on rows and J/n or I - J/n on columns are the projectors on the blocks."""
-        m, n = self.rows, self.columns
+        m, n = rows, columns
         (flat_rows, centred_rows), (flat_columns, centred_columns) = _projectors(m), _projectors(n)
         projectors = (
             *((flat_rows, flat_columns), (flat_rows, centred_columns)),
             *((centred_rows, flat_columns), (centred_rows, centred_columns)),
         )
         return Tensors(
-            means=({Graph(((0, 1),)): Fraction(1, m * n)},),
-            mean_radicals=(sqrt(m * n),),
+            means=({Graph(((0, 1),)): Fraction(1) / (m * n)},),
+            mean_radicals=(root(m * n),),
             covariances=tuple(_product(*pair) for pair in projectors),
             radicals=(1.0,) * 4,
             separate=True,
+            mean_unit=1 / root(m * n),
         )
 
     @cached_property
@@ -150,13 +150,13 @@ class Separate(Symmetry):
         return {"iid_zero_mean": (identity,), "iid": (mean, identity), "bipartite": tuple(np.eye(5))}
 
 
-def _projectors(size: int) -> tuple[dict[bool, Fraction], dict[bool, Fraction]]:
+def _projectors(size: Number) -> tuple[dict[bool, Number], dict[bool, Number]]:
     """J/size and I - J/size, as coefficients of 1 (False) and of the Kronecker delta (True)."""
-    flat = Fraction(1, size)
+    flat = Fraction(1) / size
     return {False: flat}, {False: -flat, True: Fraction(1)}
 
 
-def _product(rows: dict[bool, Fraction], columns: dict[bool, Fraction]) -> Expansion:
+def _product(rows: dict[bool, Number], columns: dict[bool, Number]) -> Expansion:
     """A projector on rows times one on columns."""
     return {
         Graph(((0, 1), (0 if same_row else 2, 1 if same_column else 3))): on_rows * on_columns

@@ -1,6 +1,6 @@
 """D x D matrices under simultaneous permutations of rows and columns, S_D: the paper's symmetry, 13 parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from analysis.symmetry import tensors
 from analysis.symmetry.base import Coordinates, Entries, Shape, Symmetry, above_diagonal
 from analysis.symmetry.blocks import Block, pack_symmetric
-from analysis.symmetry.tensors import Copy, Deltas, I, J, K, L, Tensors
+from analysis.symmetry.tensors import Copy, Deltas, I, J, K, L, Number, Tensors
 from invariants import PAPER, Graph, enumerate_graphs, name
 
 PARAMETERS = tuple(f"f{k}" for k in range(1, 14))
@@ -118,15 +118,14 @@ class Simultaneous(Symmetry):
         """I1 to I52 for the paper's graphs, else the edges, such as "0-1,1-2,2-0"."""
         return name(graph)
 
-    @cached_property
-    def tensors(self) -> Tensors:
-        """What f1..f13 multiply.
+    def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
+        """What f1..f13 multiply, where D = rows = columns.
 
         On V_0, with u_1 = J/D and u_2 = (I - J/D)/sqrt(D-1): u_1 u_1, u_1 u_2 + u_2 u_1, u_2 u_2. On V_H, with
         E_ab = sum over an orthonormal basis h of e_a(h) e_b(h)^T: E_aa and E_ab + E_ba. Then the projectors on V_2 and
         V_3, which are the symmetric and the antisymmetric identity less the blocks above.
         """
-        dim, half = self.dim, Fraction(1, 2)
+        dim, half = rows, Fraction(1, 2)
         means, v0 = trivial_tensors(dim)
         vh = {(a, b): _standard(dim, a, b) for a in (1, 2, 3) for b in (1, 2, 3)}
         same, swapped = symmetric_identity()
@@ -136,13 +135,13 @@ class Simultaneous(Symmetry):
         v3 = tensors.add(same, crossed, tensors.scale(-1, tensors.add(swapped, aligned)))
         # Both orders of a product of two different vectors are the same graphs, hence the factors 2.
         upper = [tensors.scale(1 if a == b else 2, vh[a, b]) for a in (1, 2, 3) for b in range(a, 4)]
-        root = 1 / sqrt(dim - 1)
-        mixed = 1 / sqrt(dim - 2) if dim > 2 else 1.0
+        second = 1 / root(dim - 1)
+        mixed = 1 / root(dim - 2) if dim != 2 else 1.0
         return Tensors(
             means=tuple(tensors.expand(part, slots=2) for part in means),
-            mean_radicals=(1.0, root),
+            mean_radicals=(1.0, second),
             covariances=tuple(tensors.expand(part, slots=4) for part in (*v0, *upper, v2, v3)),
-            radicals=(1.0, root, 1.0, 1.0, 1.0, mixed, 1.0, mixed, 1.0, 1.0, 1.0),
+            radicals=(1.0, second, 1.0, 1.0, 1.0, mixed, 1.0, mixed, 1.0, 1.0, 1.0),
             separate=False,
         )
 
@@ -193,13 +192,13 @@ class Simultaneous(Symmetry):
         return f"at D = {self.dim} {absent}: the other parameters hold; use D >= 4 for all 13" if absent else ""
 
 
-def trivial_tensors(dim: int) -> tuple[tuple[Deltas, Deltas], tuple[Deltas, Deltas, Deltas]]:
+def trivial_tensors(dim: Number) -> tuple[tuple[Deltas, Deltas], tuple[Deltas, Deltas, Deltas]]:
     """J/D and I - J/D, and the products 11, 12 twice, and 22 over D - 1, of which the radical 1/sqrt(D-1) is left."""
     flat = tensors.flat(dim)
     first, second = tensors.centred(dim, I, J), tensors.centred(dim, K, L)
     v0_11 = tensors.product(flat, flat)
     v0_12 = tensors.scale(2, tensors.product(flat, second))
-    v0_22 = tensors.scale(Fraction(1, dim - 1), tensors.product(first, second))
+    v0_22 = tensors.scale(Fraction(1) / (dim - 1), tensors.product(first, second))
     return (flat, first), (v0_11, v0_12, v0_22)
 
 
@@ -209,9 +208,9 @@ def symmetric_identity() -> tuple[Deltas, Deltas]:
     return {((I, K), (J, L)): half}, {((I, L), (J, K)): half}
 
 
-def remaining_diagonal(dim: int, row: int, column: int) -> Copy:
+def remaining_diagonal(dim: Number, row: int, column: int) -> Copy:
     """The third copy of V_H, diag(h) - (1 h^T + h 1^T)/D, not normalised."""
-    return [(((row, column),), row, Fraction(1)), ((), column, Fraction(-1, dim)), ((), row, Fraction(-1, dim))]
+    return [(((row, column),), row, Fraction(1)), ((), column, Fraction(-1) / dim), ((), row, Fraction(-1) / dim)]
 
 
 def third_copy(dim: int) -> float:
@@ -219,24 +218,24 @@ def third_copy(dim: int) -> float:
     return sqrt(dim / (dim - 2)) if dim > 2 else 0.0
 
 
-def _standard(dim: int, a: int, b: int) -> Deltas:
+def _standard(dim: Number, a: int, b: int) -> Deltas:
     """E_ab of V_H, less its radical."""
     return tensors.scale(_squared_norm(dim, a, b), tensors.hook(dim, _copy(dim, a, I, J), _copy(dim, b, K, L)))
 
 
-def _copy(dim: int, a: int, row: int, column: int) -> Copy:
+def _copy(dim: Number, a: int, row: int, column: int) -> Copy:
     """Copies 1, 2, 3 of V_H are 1 h^T, h 1^T and diag(h) - (1 h^T + h 1^T)/D, not normalised."""
     one = Fraction(1)
     return {1: [((), column, one)], 2: [((), row, one)], 3: remaining_diagonal(dim, row, column)}[a]
 
 
-def _squared_norm(dim: int, a: int, b: int) -> Fraction:
+def _squared_norm(dim: Number, a: int, b: int) -> Number:
     """Product of the normalisations 1/sqrt(D), 1/sqrt(D), sqrt(D/(D-2)) of two copies, less its radical."""
     if 3 not in (a, b):
-        return Fraction(1, dim)
+        return Fraction(1) / dim
     if dim == 2:
         return Fraction(0)
-    return Fraction(dim, dim - 2) if a == b else Fraction(1)
+    return Fraction(1) * dim / (dim - 2) if a == b else Fraction(1)
 
 
 def _operator(trivial: np.ndarray, standard: np.ndarray, v2: float, v3: float) -> np.ndarray:

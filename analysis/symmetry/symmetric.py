@@ -1,6 +1,6 @@
 """Symmetric D x D matrices under simultaneous permutations, with a free diagonal (9 parameters) or a zero one (4)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -14,7 +14,7 @@ from analysis.symmetry import tensors
 from analysis.symmetry.base import Coordinates, Entries, Shape, Symmetry, above_diagonal
 from analysis.symmetry.blocks import Block, Law
 from analysis.symmetry.simultaneous import remaining_diagonal, symmetric_identity, third_copy, trivial_tensors
-from analysis.symmetry.tensors import Copy, Deltas, Expansion, I, J, K, L, Tensors
+from analysis.symmetry.tensors import Copy, Deltas, Expansion, I, J, K, L, Number, Tensors
 from invariants import Graph, enumerate_undirected, undirected
 
 ROUNDING = 1e-9
@@ -166,49 +166,9 @@ class Symmetric(Symmetry):
         """The edges, in the least of all orders and directions."""
         return str(undirected(graph))
 
-    @cached_property
-    def tensors(self) -> Tensors:
+    def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
         """On V_0 and V_H products of the unit vectors; the projector on V_2 is the identity less all others."""
-        return self._tensors_with_diagonal() if self.diagonal else self._tensors_without_diagonal()
-
-    def _tensors_with_diagonal(self) -> Tensors:
-        dim = self.dim
-        means, v0 = trivial_tensors(dim)
-        rows, rest = (
-            (_both_ways(I, J), _both_ways(K, L)),
-            tuple(remaining_diagonal(dim, *at) for at in ((I, J), (K, L))),
-        )
-        squared_third = Fraction(dim, dim - 2) if dim > 2 else Fraction(0)
-        h11 = tensors.scale(Fraction(1, 2 * dim), tensors.hook(dim, *rows))
-        h12 = tensors.add(tensors.hook(dim, rows[0], rest[1]), tensors.hook(dim, rest[0], rows[1]))
-        h22 = tensors.scale(squared_third, tensors.hook(dim, *rest))
-        v2 = _less(tensors.add(*symmetric_identity()), v0[0], v0[2], h11, h22)
-        root, mixed = 1 / sqrt(dim - 1), 1 / sqrt(2 * (dim - 2)) if dim > 2 else 0.0
-        return Tensors(
-            means=tuple(tensors.expand(part, slots=2) for part in means),
-            mean_radicals=(1.0, root),
-            covariances=_expanded(*v0, h11, h12, h22, v2),
-            radicals=(1.0, root, 1.0, 1.0, mixed, 1.0, 1.0),
-            separate=False,
-        )
-
-    def _tensors_without_diagonal(self) -> Tensors:
-        dim = self.dim
-        off = tuple({(): Fraction(1), (pair,): Fraction(-1)} for pair in ((I, J), (K, L)))
-        hollow = tuple(
-            [*_both_ways(row, column), (((row, column),), row, Fraction(-2))] for row, column in ((I, J), (K, L))
-        )
-        v0 = tensors.scale(Fraction(1, dim * (dim - 1)), tensors.product(*off))
-        vh = tensors.scale(Fraction(1, 2 * (dim - 2)) if dim > 2 else Fraction(0), tensors.hook(dim, *hollow))
-        on_diagonal: Deltas = {((I, J), (I, K), (I, L)): Fraction(1)}
-        v2 = _less(tensors.add(*symmetric_identity()), on_diagonal, v0, vh)
-        return Tensors(
-            means=(tensors.expand(off[0], slots=2),),
-            mean_radicals=(1 / sqrt(dim * (dim - 1)),),
-            covariances=_expanded(v0, vh, v2),
-            radicals=(1.0, 1.0, 1.0),
-            separate=False,
-        )
+        return _tensors_with_diagonal(rows, root) if self.diagonal else _tensors_without_diagonal(rows, root)
 
     @cached_property
     def family(self) -> Mapping[str, tuple[Float[np.ndarray, "parameters"], ...]]:
@@ -248,6 +208,45 @@ def has_zero_diagonal(stack: Float[np.ndarray, "N D D"]) -> bool:
     """Whether all diagonal entries are 0, up to rounding."""
     diagonal = np.diagonal(stack, axis1=1, axis2=2)
     return bool(np.all(np.abs(diagonal) <= ROUNDING * np.max(np.abs(stack), initial=0.0)))
+
+
+def _tensors_with_diagonal(dim: Number, root: Callable[[Number], Any]) -> Tensors:
+    means, v0 = trivial_tensors(dim)
+    rows, rest = (
+        (_both_ways(I, J), _both_ways(K, L)),
+        tuple(remaining_diagonal(dim, *at) for at in ((I, J), (K, L))),
+    )
+    squared_third = Fraction(1) * dim / (dim - 2) if dim != 2 else Fraction(0)
+    h11 = tensors.scale(Fraction(1, 2) / dim, tensors.hook(dim, *rows))
+    h12 = tensors.add(tensors.hook(dim, rows[0], rest[1]), tensors.hook(dim, rest[0], rows[1]))
+    h22 = tensors.scale(squared_third, tensors.hook(dim, *rest))
+    v2 = _less(tensors.add(*symmetric_identity()), v0[0], v0[2], h11, h22)
+    second, mixed = 1 / root(dim - 1), 1 / root(2 * (dim - 2)) if dim != 2 else 0.0
+    return Tensors(
+        means=tuple(tensors.expand(part, slots=2) for part in means),
+        mean_radicals=(1.0, second),
+        covariances=_expanded(*v0, h11, h12, h22, v2),
+        radicals=(1.0, second, 1.0, 1.0, mixed, 1.0, 1.0),
+        separate=False,
+    )
+
+
+def _tensors_without_diagonal(dim: Number, root: Callable[[Number], Any]) -> Tensors:
+    off = tuple({(): Fraction(1), (pair,): Fraction(-1)} for pair in ((I, J), (K, L)))
+    hollow = tuple(
+        [*_both_ways(row, column), (((row, column),), row, Fraction(-2))] for row, column in ((I, J), (K, L))
+    )
+    v0 = tensors.scale(Fraction(1) / (dim * (dim - 1)), tensors.product(*off))
+    vh = tensors.scale(Fraction(1, 2) / (dim - 2) if dim != 2 else Fraction(0), tensors.hook(dim, *hollow))
+    on_diagonal: Deltas = {((I, J), (I, K), (I, L)): Fraction(1)}
+    v2 = _less(tensors.add(*symmetric_identity()), on_diagonal, v0, vh)
+    return Tensors(
+        means=(tensors.expand(off[0], slots=2),),
+        mean_radicals=(1 / root(dim * (dim - 1)),),
+        covariances=_expanded(v0, vh, v2),
+        radicals=(1.0, 1.0, 1.0),
+        separate=False,
+    )
 
 
 def _both_ways(row: int, column: int) -> Copy:

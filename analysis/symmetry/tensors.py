@@ -9,16 +9,18 @@ invariant of a graph; so every tensor is a table graph -> rational coefficient. 
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from analysis.symmetry.partitions import identify
 from invariants import Graph
 
-Expansion = Mapping[Graph, Fraction]
+Number = Any
+"""Exact: an integer or fraction; or an element of a field of rational functions, where a size is its variable."""
+Expansion = Mapping[Graph, Number]
 Pairs = tuple[tuple[int, int], ...]
-Deltas = dict[Pairs, Fraction]
+Deltas = dict[Pairs, Number]
 """Coefficient of each product of Kronecker deltas, given by the pairs of slots they join."""
-Copy = list[tuple[Pairs, int, Fraction]]
+Copy = list[tuple[Pairs, int, Number]]
 """How a vector h of sum zero is put into a matrix: terms (deltas, slot that h takes, coefficient)."""
 
 I, J, K, L = range(4)  # noqa: E741
@@ -30,12 +32,14 @@ class Tensors(NamedTuple):
 
     means: tuple[Expansion, ...]
     """Of each copy a of the trivial block, a multiple of its unit vector: x_a is its product with M times a radical."""
-    mean_radicals: tuple[float, ...]
+    mean_radicals: tuple[Any, ...]
     covariances: tuple[Expansion, ...]
     """What each entry of a covariance multiplies."""
-    radicals: tuple[float, ...]
+    radicals: tuple[Any, ...]
     separate: bool
     """Whether rows and columns are labelled apart: then no delta joins a first index to a second one."""
+    mean_unit: Any = 1.0
+    """What x_a is multiplied by to be a parameter."""
 
 
 @cache
@@ -44,14 +48,14 @@ def graph_of_slots(labels: tuple[int, ...]) -> Graph:
     return Graph(tuple(zip(labels[::2], labels[1::2], strict=True)))
 
 
-def flat(size: int) -> Deltas:
+def flat(size: Number) -> Deltas:
     """J / size."""
-    return {(): Fraction(1, size)}
+    return {(): Fraction(1) / size}
 
 
-def centred(size: int, first: int, second: int) -> Deltas:
+def centred(size: Number, first: int, second: int) -> Deltas:
     """I - J / size, between two slots: also the sum over an orthonormal basis h of sum zero of h_first h_second."""
-    return {((first, second),): Fraction(1), (): Fraction(-1, size)}
+    return {((first, second),): Fraction(1), (): Fraction(-1) / size}
 
 
 def add(*parts: Deltas) -> Deltas:
@@ -60,7 +64,7 @@ def add(*parts: Deltas) -> Deltas:
     return {pairs: sum((part.get(pairs, Fraction(0)) for part in parts), Fraction(0)) for pairs in keys}
 
 
-def scale(factor: Fraction | int, part: Deltas) -> Deltas:
+def scale(factor: Number, part: Deltas) -> Deltas:
     """A multiple of a tensor."""
     return {pairs: factor * coefficient for pairs, coefficient in part.items()}
 
@@ -70,7 +74,7 @@ def product(a: Deltas, b: Deltas) -> Deltas:
     return {(*p, *q): c * d for p, c in a.items() for q, d in b.items()}
 
 
-def hook(dim: int, first: Copy, second: Copy) -> Deltas:
+def hook(dim: Number, first: Copy, second: Copy) -> Deltas:
     """Sum over an orthonormal basis h of V_H of the matrices of two copies: h_s h_t sums to delta_st - 1/D."""
     terms = (product({(*p, *q): c * d}, centred(dim, s, t)) for p, s, c in first for q, t, d in second)
     return add(*terms)
@@ -78,7 +82,7 @@ def hook(dim: int, first: Copy, second: Copy) -> Deltas:
 
 def expand(deltas: Deltas, slots: int) -> Expansion:
     """Join the slots that the deltas identify: the tensor contracted with one matrix or two."""
-    total: dict[Graph, Fraction] = {}
+    total: dict[Graph, Number] = {}
     for pairs, coefficient in deltas.items():
         graph = graph_of_slots(tuple(identify(slots, pairs)))
         total[graph] = total.get(graph, Fraction(0)) + coefficient

@@ -145,6 +145,15 @@ def compare(options: Namespace) -> int:
     return 0
 
 
+def formulas(options: Namespace) -> int:
+    """Expected invariants as formulas."""
+    # Imported here: SymPy takes a while, and no other command needs it.
+    from experiments.cli.formulas import listed
+
+    print(listed(options.graphs, options.symmetry, latex=options.latex, as_json=options.json))
+    return 0
+
+
 def doctor(options: Namespace) -> int:
     """Look at this machine; exit code 1 if something is not well."""
     return 0 if examination.report(examination.doctor(options.data_dir), options.json) else 1
@@ -168,6 +177,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "analyze": analyze,
     "report": report,
     "compare": compare,
+    "formulas": formulas,
     "doctor": doctor,
     "presets": presets,
 }

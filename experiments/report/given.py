@@ -17,6 +17,7 @@ from analysis.study import study_recording
 from experiments.report.cumulants import cumulants_part
 from experiments.report.inspection import inspection_part
 from experiments.report.outputs import write_outputs
+from experiments.report.spectrum import spectra_of, spectrum_part
 from experiments.run.provenance import versions
 from experiments.run.recording import given_dataset
 from experiments.store.run_folder import RunFolder
@@ -73,7 +74,8 @@ def write_analysis(folder: RunFolder, analysis: Analysis, config: Mapping[str, A
     """Fill the folder of an analysis; returns the path of the report."""
     folder.write_results(given_dataset(analysis.recording))
     findings = inspect_recording(analysis.recording, [analysis.stack[:, None]])
-    parts = [inspection_part(findings)]
+    spectra = spectra_of(analysis.recording, [analysis.stack[:, None]])
+    parts = [inspection_part(findings), spectrum_part(spectra)]
     first = [cumulants_part(analysis.statistics)]
     return write_outputs(folder, analysis.statistics, config, {"versions": versions()}, parts, first=first)
 

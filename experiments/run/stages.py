@@ -28,6 +28,7 @@ from experiments.report.every_matrix import matrices_part
 from experiments.report.figures import picture
 from experiments.report.inspection import inspection_part
 from experiments.report.outputs import REPORT, write_outputs
+from experiments.report.spectrum import spectra_of, spectrum_part
 from experiments.run.beside import beside, shared
 from experiments.run.laws import initial_laws, refuse_unpublished
 from experiments.run.machine import this_machine
@@ -220,6 +221,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     with beside() as pool:
         matrices = kept_matrices(run.results, key_epochs(run.recording.epochs))
         inspecting = pool.submit(inspect_recording, run.recording, matrices)
+        decomposing = pool.submit(spectra_of, run.recording, matrices)
         steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
         square = study_recording(run.recording, laws)
         if published:
@@ -235,7 +237,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         *pictures, of_matrices, of_cumulants = shared(pool, picture, tasks)
         findings = inspecting.result()
         steps.begin("writing tables and the report")
-        parts = [inspection_part(findings), matrices_part(every, of_matrices)]
+        parts = [inspection_part(findings), spectrum_part(decomposing.result()), matrices_part(every, of_matrices)]
         place = folder.within(PUBLISHED) if published else folder
         drawn = dict(zip(names, pictures, strict=True))
         first = [cumulants_part(every, of_cumulants, rejected_separate(square))]

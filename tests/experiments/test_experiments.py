@@ -167,7 +167,7 @@ def test_help_is_instant_because_it_imports_no_jax():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["quickstart", "run", "analyze", "report", "presets"])
+@pytest.mark.parametrize("command", ["quickstart", "run", "analyze", "report", "formulas", "presets"])
 def test_every_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
