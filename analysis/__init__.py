@@ -9,10 +9,11 @@ from analysis.model.wasserstein import wasserstein, wasserstein_squared_parts
 from analysis.model.wick import expectation, expectations
 from analysis.statistics import Statistics
 from analysis.study import study
-from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
+from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
 
 __all__ = [
     "PIGMM",
+    "Chain",
     "Contrast",
     "EntryLaw",
     "Fit",

@@ -106,6 +106,15 @@ class Symmetry(ABC):
         """The graph among `graphs` whose invariant is the same on all matrices of this kind."""
         return graph
 
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph that is not an invariant under this symmetry.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        if type(graph) is not Graph:
+            raise ValueError(f"graph {graph} is not of single matrices: give one of the symmetry {self.name}")
+
     @abstractmethod
     def key(self, graph: Graph) -> str:
         """Name of an invariant in tables and files."""
