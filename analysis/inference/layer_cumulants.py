@@ -57,7 +57,7 @@ def layer_cumulants(
     """The cumulants of `symmetry.predicted` and tests that they vanish, of finite members with these parameters."""
     graphs = symmetry.predicted
     if not graphs:
-        return LayerCumulants((), *(np.empty(0),) * 6, "a single layer: no graphs connect layers")
+        return LayerCumulants((), *np.empty((6, 0)), status="a single layer: no graphs connect layers")
     table = _table(graphs, symmetry)
     test = vanishing_test(lambda means: cumulants_from_means(table, means), table.needed, data, symmetry, seed)
     scale = _entry_deviations(parameters, symmetry)
@@ -88,7 +88,7 @@ def balance(data: Matrices, symmetry: Chain, seed: int = 0) -> Balance:
     """
     hidden = np.array(symmetry.inner, dtype=int)
     if not len(hidden):
-        return Balance(hidden, *(np.empty(0),) * 5, ())
+        return Balance(hidden, *np.empty((5, 0)), status=())
     graphs = tuple(
         ChainGraph.parse(f"{layer}:0-0,{layer}:0-0,{layer + 1}:0-{unit},{layer + 1}:0-{unit}")
         for unit in (0, 1)

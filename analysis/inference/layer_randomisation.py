@@ -67,9 +67,8 @@ def layer_randomisation(data: Matrices, symmetry: Chain, draws: int = 199, seed:
         status = OK if units > 1 else f"layer {layer} has one unit: nothing to relabel"
         status = status if members > 1 else "1 member: no other one to join it with; add members"
         rows.append((*within, *between, status))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
-    numbers = (np.array(column, dtype=np.float64) for column in columns[:4])
-    return LayerRandomisation(np.array(symmetry.inner, dtype=int), *numbers, tuple(columns[4]))
+    numbers = np.array([row[:-1] for row in rows], dtype=np.float64).reshape(len(rows), 4).T
+    return LayerRandomisation(np.array(symmetry.inner, dtype=int), *numbers, status=tuple(row[-1] for row in rows))
 
 
 _Order = tuple[Int[np.ndarray, "N 1"] | Int[np.ndarray, "N h"], Int[np.ndarray, "N h"] | Int[np.ndarray, "1 h"]]
@@ -82,8 +81,10 @@ def _sides(data: Matrices, layer: int) -> _Sides:
     centred = totals - np.mean(totals, axis=0)
     spread = np.sqrt(np.mean(centred**2, axis=0))
     standard = centred / np.where(spread > 0, spread, np.inf)
-    features = (np.stack([np.mean(side, axis=2), np.mean(side**2, axis=2)], axis=2) for side in (below, above))
-    return _Sides(*features, standard[:, :layer], standard[:, layer:])
+    on_rows, on_columns = (
+        np.stack([np.mean(side, axis=2), np.mean(side**2, axis=2)], axis=2) for side in (below, above)
+    )
+    return _Sides(on_rows, on_columns, standard[:, :layer], standard[:, layer:])
 
 
 def _ranks(

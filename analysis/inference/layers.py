@@ -89,9 +89,8 @@ def unit_correlation(parameters: Float[np.ndarray, "parameters"], members: int, 
         margin = float(ndtri(1 - LEVEL / 2)) / np.sqrt(pairs - 2)
         centre = np.arctanh(rho) - rho / (2 * pairs)
         rows.append((rho, np.tanh(centre - margin), np.tanh(centre + margin), p, OK))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
-    numbers = (np.array(column, dtype=np.float64) for column in columns[:4])
-    return UnitCorrelation(np.array(symmetry.inner, dtype=int), *numbers, tuple(columns[4]))
+    numbers = np.array([row[:-1] for row in rows], dtype=np.float64).reshape(len(rows), 4).T
+    return UnitCorrelation(np.array(symmetry.inner, dtype=int), *numbers, status=tuple(row[-1] for row in rows))
 
 
 def _log_correlation(covariance: np.ndarray) -> float:
