@@ -56,7 +56,7 @@ def layer_cumulants(
 ) -> LayerCumulants:
     """The cumulants of `symmetry.predicted` and tests that they vanish, of finite members with these parameters."""
     graphs = symmetry.predicted
-    if not graphs:
+    if symmetry.layers == 1:
         return LayerCumulants((), *np.empty((6, 0)), status="a single layer: no graphs connect layers")
     table = _table(graphs, symmetry)
     test = vanishing_test(lambda means: cumulants_from_means(table, means), table.needed, data, symmetry, seed)

@@ -190,8 +190,7 @@ class Symmetry(ABC):
 
         Those are independent entries, except for symmetric matrices: entries off their diagonal have half the variance.
         """
-        one, *others = (np.ones(shape) for shape in self.shapes)
-        centre = self.project((one, *others) if others else one)[0]
+        centre = self.project(self.assembled(*(np.ones(shape) for shape in self.shapes)))[0]
         return self.pack(Law(mean * centre, tuple(std**2 * np.eye(block.copies) for block in self.blocks)))
 
     def block_moments(self, data: Data) -> Float[Any, "*batch moments"]:
@@ -229,10 +228,14 @@ class Symmetry(ABC):
             raise ValueError(f"matrices of shape {stack.shape}: give a stack [..., {shape[0]}, {shape[1]}]")
         return stack
 
+    def assembled(self, *matrices: Any) -> Data:
+        """Members that consist of these arrays of matrices, one for each of `shapes`."""
+        (stack,) = matrices
+        return stack
+
     def standard_normal(self, generator: np.random.Generator, members: int) -> Data:
         """Members with independent standard normal entries; projected, they are standard normal in every block."""
-        (shape,) = self.shapes
-        return generator.standard_normal((members, *shape))
+        return self.assembled(*(generator.standard_normal((members, *shape)) for shape in self.shapes))
 
 
 def matrices_of(data: Data) -> tuple[Any, ...]:

@@ -147,9 +147,9 @@ class Chain(Symmetry):
             raise ValueError(f"matrices of shapes {shapes}: give stacks {wanted} of the same members")
         return stacks
 
-    def standard_normal(self, generator: np.random.Generator, members: int) -> Matrices:
-        """Members with independent standard normal entries."""
-        return tuple(generator.standard_normal((members, *shape)) for shape in self.shapes)
+    def assembled(self, *matrices: Any) -> Matrices:
+        """Members are tuples, also of a single matrix."""
+        return matrices
 
     def graphs(self, degree: int) -> tuple[ChainGraph, ...]:
         """Coloured multigraphs: for K = 3, 3, 17, 74, 356 of degree 1 to 4."""
@@ -162,8 +162,9 @@ class Chain(Symmetry):
 
     @cached_property
     def predicted(self) -> tuple[ChainGraph, ...]:
-        """Those of degree 3 and 4 that connect layers: what no matrix alone has, 78 for K = 3."""
-        return tuple(graph for degree in (3, 4) for graph in self.graphs(degree) if graph.is_across)
+        """Those of degree 3 and 4 that connect layers, what no matrix alone has: 78 for K = 3; all 43 for K = 1."""
+        graphs = (*self.graphs(3), *self.graphs(4))
+        return tuple(graph for graph in graphs if self.layers == 1 or graph.is_across)
 
     def check(self, graph: Graph) -> None:
         """Refuse a graph that is not of this chain.

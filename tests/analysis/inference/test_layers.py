@@ -58,7 +58,7 @@ def test_the_correlation_is_that_of_the_sums():
     [
         ((2, 3), 5, "a single layer: nothing to test", ()),
         ((2, 3, 2, 2), 3, "3 members: the sums of 3 matrices need more than that; add members", ("ok", "ok")),
-        ((2, 3, 2), 1, "1 members: the sums", ("layer 1: 2 pairs of sums, needs at least 3; add members",)),
+        ((2, 3, 2), 1, "1 member: the sums", ("layer 1: 2 pairs of sums, needs at least 3; add members",)),
         ((2, 1, 2), 5, "ok", ("layer 1 has one unit: no sums to correlate over units",)),
     ],
 )

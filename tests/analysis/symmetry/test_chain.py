@@ -1,13 +1,14 @@
 """The law of a chain of layers against the dense Gaussian of all its entries, separate layers, and exact numbers."""
 
 import json
+from fractions import Fraction
 
 import jax
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from analysis import Chain, Gaussian, Separate, Simultaneous, expectation, fit, model_of, wasserstein
+from analysis import Chain, EntryLaw, Gaussian, Separate, Simultaneous, expectation, fit, model_of, study, wasserstein
 from analysis.model.family import fit_family, parameter_counts, restricted
 from analysis.model.fitting import fit_invariants
 from invariants import ChainGraph, Graph, evaluate, parse_bipartite
@@ -225,6 +226,17 @@ def test_wrong_input_is_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (2, 3, 2)])
+def test_the_whole_study_of_a_chain(sizes):
+    symmetry = Chain(sizes)
+    normal = symmetry.standard_normal(np.random.default_rng(0), 60)
+    np.testing.assert_allclose(model_of(symmetry, symmetry.isotropic(0.5, 2.0)).covariances[0], 4 * np.eye(len(normal)))
+    found = study(normal, symmetry, EntryLaw.uniform(Fraction(1)))
+    assert (str(found.status), len(found.p)) == ("ok", len(symmetry.predicted))
+    assert str(found.accepted) == "iid"
+    assert found.w2 > 0
 
 
 def test_default_symmetry_of_a_tuple_is_a_chain():
