@@ -13,7 +13,7 @@ from scipy.special import chdtrc, ndtri, stdtr
 
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.covariance import singular
-from analysis.model.status import OK, joined
+from analysis.model.status import OK
 from analysis.symmetry import Chain
 
 
@@ -99,12 +99,12 @@ def _log_correlation(covariance: np.ndarray) -> float:
 
 
 def _ratio_status(spread: np.ndarray, hidden: list[tuple[np.ndarray, int]], members: int, symmetry: Chain) -> str:
-    few = members <= symmetry.layers
-    causes = (
-        [f"{members} members: the sums of {symmetry.layers} matrices need more than that; add members"] if few else []
-    )
-    flat = any(bool(singular(block)) for block in (spread, *(block for block, _ in hidden)))
-    return joined([*causes, "constant or linearly dependent sums: add members that vary" if flat and not few else ""])
+    if members <= symmetry.layers:
+        count = f"{members} member{'s' * (members > 1)}"
+        return f"{count}: the sums of {symmetry.layers} matrices need more than that; add members"
+    if any(bool(singular(block)) for block in (spread, *(block for block, _ in hidden))):
+        return "constant or linearly dependent sums: add members that vary"
+    return OK
 
 
 def _unit_status(block: np.ndarray, pairs: int, layer: int) -> str:

@@ -186,7 +186,7 @@ class Chain(Symmetry):
 
     @cached_property
     def family(self) -> Mapping[str, tuple[Float[np.ndarray, "parameters"], ...]]:
-        """Independent entries, of one law in each layer; layers independent of each other; the full model."""
+        """Independent entries, of one law in each layer; independent layers, if there are several; the full model."""
         unit = dict(zip(self.parameter_names, np.eye(len(self.parameter_names)), strict=True))
         last = self.layers
         means = tuple(unit[f"mu{layer}"] for layer in range(1, last + 1))
@@ -194,11 +194,12 @@ class Chain(Symmetry):
             (unit[f"S{layer}{layer}"], unit[f"T{layer}rr"], unit[f"T{layer - 1}cc"], unit[f"E{layer}"])
             for layer in range(1, last + 1)
         ]
-        return {
+        models = {
             "iid": (*means, *(np.sum(parts, axis=0) for parts in sides)),
             "independent": (*means, *(part for parts in sides for part in parts)),
             "chain": tuple(unit.values()),
         }
+        return models if last > 1 else {name: models[name] for name in ("iid", "chain")}
 
     @property
     def remark(self) -> str:
