@@ -1,6 +1,7 @@
 """Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
 from analysis.contrast import Contrast, contrast
+from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
 from analysis.model.fitting import Fit, fit, fit_invariants, fit_moments
 from analysis.model.gaussian import PIGMM, Gaussian, model_of
@@ -18,6 +19,7 @@ __all__ = [
     "EntryLaw",
     "Fit",
     "Gaussian",
+    "Layers",
     "Separate",
     "Simultaneous",
     "Statistics",
@@ -35,6 +37,7 @@ __all__ = [
     "model_of",
     "recognised_symmetry",
     "study",
+    "study_layers",
     "wasserstein",
     "wasserstein_squared_parts",
 ]
