@@ -50,10 +50,10 @@ def connected(symmetry: Chain, members: int, rng: np.random.Generator) -> Data:
 
 def coupled(symmetry: Chain, rho: float = 0.5) -> Gaussian:
     """Standard normal coordinates of which those of neighbouring layers are correlated."""
-    f = symmetry.isotropic(0.0, 1.0)
+    f, names = symmetry.isotropic(0.0, 1.0), symmetry.parameter_names
     for layer in symmetry.inner:
-        f[symmetry.slot(f"T{layer}rc")] = rho
-        f[symmetry.slot(f"S{layer}{layer + 1}")] = 0.3
+        f[names.index(f"T{layer}rc")] = rho
+        f[names.index(f"S{layer}{layer + 1}")] = 0.3
     return model_of(symmetry, f)
 
 

@@ -98,10 +98,6 @@ class Chain(Symmetry):
         inside = (f"T{layer}{pair}" for layer in self.inner for pair in ("rr", "rc", "cc"))
         return ("T0cc", *inside, f"T{self.layers}rr", *(f"E{layer + 1}" for layer in range(self.layers)))
 
-    def slot(self, name: str) -> int:
-        """Position of a parameter."""
-        return self.parameter_names.index(name)
-
     def project(self, data: Matrices) -> Coordinates:
         """Orthonormal coordinates: x [K]; c_1 [1, h_0], (r_l, c_(l+1)) [2, h_l], r_K [1, h_K]; R_l [1, h_l, h_(l-1)].
 

@@ -9,7 +9,7 @@ from analysis import Chain, fit
 from analysis.inference.layer_cumulants import balance, layer_cumulants
 from analysis.inference.layer_randomisation import layer_randomisation
 from analysis.layers import study_layers
-from tests.analysis.symmetry.test_chain import drawn
+from tests.chains import drawn
 
 SIZES = (5, 4, 3)
 SYMMETRY = Chain(SIZES)

@@ -10,7 +10,7 @@ from analysis import Chain, fit, model_of
 from analysis.inference.layers import layers_test, unit_correlation
 from analysis.inference.simulation import standard_fits
 from analysis.model.family import restricted
-from tests.analysis.symmetry.test_chain import drawn
+from tests.chains import drawn
 
 
 def test_the_ratio_is_twice_the_divergence_from_independent_layers():

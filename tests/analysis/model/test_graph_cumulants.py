@@ -13,7 +13,7 @@ from analysis.model.contractions import Indices
 from analysis.model.graph_cumulants import cumulant_table, cumulants_from_means
 from analysis.symmetry.partitions import set_partitions
 from invariants import ChainGraph, Graph, enumerate_graphs, evaluate, parse_bipartite
-from tests.analysis.symmetry.test_chain import drawn, random_model
+from tests.chains import drawn, random_model
 
 SIZES = (2, 3, 2)
 CHAINS = tuple(graph for degree in (1, 2, 3) for graph in Chain(SIZES).graphs(degree))

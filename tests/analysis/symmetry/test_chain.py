@@ -12,24 +12,10 @@ from analysis import Chain, EntryLaw, Gaussian, Separate, Simultaneous, expectat
 from analysis.model.family import fit_family, parameter_counts, restricted
 from analysis.model.fitting import fit_invariants
 from invariants import ChainGraph, Graph, evaluate, parse_bipartite
+from tests.chains import drawn, random_model
 from tests.dense import log_density
 
 SIZES = [(2, 3), (2, 2, 2), (2, 3, 2), (1, 2, 1, 2), (3, 1, 2), (2, 2, 1), (2, 2, 2, 2)]
-
-
-def random_model(sizes: tuple[int, ...], seed: int) -> Gaussian:
-    rng = np.random.default_rng(seed)
-    symmetry = Chain(sizes)
-    covariances = []
-    for block in symmetry.blocks:
-        half = rng.standard_normal((block.copies, block.copies + 2)) * (block.dimension > 0)
-        covariances.append(half @ half.T / 3)
-    return Gaussian(symmetry, rng.standard_normal(symmetry.layers), tuple(covariances))
-
-
-def drawn(sizes: tuple[int, ...], seed: int, members: int = 30) -> tuple[np.ndarray, ...]:
-    rng = np.random.default_rng(seed)
-    return tuple(rng.standard_normal((members, *shape)) ** 2 for shape in Chain(sizes).shapes)
 
 
 def flattened(data: tuple[np.ndarray, ...]) -> np.ndarray:
