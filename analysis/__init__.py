@@ -2,6 +2,7 @@
 
 from analysis.contrast import Contrast, contrast
 from analysis.inference.cumulants import Cumulant, cumulants
+from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
 from analysis.model.fitting import Fit, fit, fit_invariants, fit_moments
 from analysis.model.gaussian import PIGMM, Gaussian, model_of
@@ -10,15 +11,17 @@ from analysis.model.wasserstein import wasserstein, wasserstein_squared_parts
 from analysis.model.wick import expectation, expectations
 from analysis.statistics import Statistics
 from analysis.study import study
-from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
+from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
 
 __all__ = [
     "PIGMM",
+    "Chain",
     "Contrast",
     "Cumulant",
     "EntryLaw",
     "Fit",
     "Gaussian",
+    "Layers",
     "Separate",
     "Simultaneous",
     "Statistics",
@@ -37,6 +40,7 @@ __all__ = [
     "model_of",
     "recognised_symmetry",
     "study",
+    "study_layers",
     "wasserstein",
     "wasserstein_squared_parts",
 ]

@@ -7,7 +7,9 @@ from invariants.graphs import Graph
 
 
 class Step(NamedTuple):
-    """One elementary operation on the results of earlier steps; step 0 is the matrix M itself.
+    """One elementary operation on the results of earlier steps; the first steps are the matrices themselves.
+
+    Shapes are written for one matrix, D x D; those of a chain of matrices follow from their own.
 
     | op | result | shape |
     | --- | --- | --- |
@@ -43,30 +45,26 @@ class Oriented(NamedTuple):
     flipped: bool
 
 
-M = Oriented(0, False)
-
-
 class Tape:
-    """A growing list of steps that holds every distinct expression once."""
+    """A growing list of steps that holds every distinct expression of some matrices once."""
 
-    def __init__(self):
-        self.steps: list[Step] = []
-        self._degree: list[int] = []
+    def __init__(self, matrices: int = 1):
+        self.steps: list[Step] = [Step("matrix", ())] * matrices
+        self._degree: list[int] = [1] * matrices
         self._index: dict[Step, int] = {}
         self._symmetric: set[int] = set()
-        self._emit("matrix")
 
     def degree(self, steps: Sequence[int]) -> int:
-        """Total degree in M of the results of some steps."""
+        """Total degree in the matrices of the results of some steps."""
         return sum(self._degree[step] for step in steps)
 
     def flip(self, matrix: Oriented) -> Oriented:
         """The transpose of a matrix, recognising symmetric ones."""
         return Oriented(matrix.step, not matrix.flipped and matrix.step not in self._symmetric)
 
-    def diagonal(self) -> int:
-        """The vector M_ii."""
-        return self._emit("diagonal", 0)
+    def diagonal(self, matrix: int) -> int:
+        """The vector M_ii of a matrix."""
+        return self._emit("diagonal", matrix)
 
     def hadamard(self, matrices: Sequence[Oriented]) -> Oriented:
         """The elementwise product of matrices."""
@@ -92,7 +90,7 @@ class Tape:
         if step not in self._index:
             self._index[step] = len(self.steps)
             self.steps.append(step)
-            self._degree.append(self.degree(args) if args else 1)
+            self._degree.append(self.degree(args))
         return self._index[step]
 
     def _times(self, weights: Sequence[int]) -> int:
@@ -119,7 +117,7 @@ def _transposed(factors: list[Oriented]) -> list[int]:
     return sorted((factor.step for factor in factors if factor.flipped), reverse=True)
 
 
-def eliminate(graph: Graph, tape: Tape) -> int:
+def eliminate(graph: Graph, tape: Tape, sizes: Sequence[int] = ()) -> int:
     """Write the steps of one connected invariant on a tape by eliminating nodes of one or two neighbours.
 
     A node with one neighbour leaves a vector there, sum_j X_ij v_j; a node with two joins them by a matrix,
@@ -129,6 +127,7 @@ def eliminate(graph: Graph, tape: Tape) -> int:
     Args:
         graph: a connected graph with at least one edge.
         tape: receives the steps that it does not yet hold.
+        sizes: how many labels nodes of each colour have; of nodes alike otherwise the one with most is summed first.
 
     Returns:
         The index of the step whose result is the invariant.
@@ -136,7 +135,7 @@ def eliminate(graph: Graph, tape: Tape) -> int:
     Raises:
         ValueError: if the graph has treewidth above 2.
     """
-    network = _Network(graph, tape)
+    network = _Network(graph, tape, sizes)
     while len(network.weights) > 1:
         node = min(network.weights, key=network.price)
         if len(network.neighbours(node)) > 2:
@@ -149,15 +148,17 @@ def eliminate(graph: Graph, tape: Tape) -> int:
 class _Network:
     """What is left to sum over: a vector product on each node, a matrix product on each pair of neighbours."""
 
-    def __init__(self, graph: Graph, tape: Tape):
+    def __init__(self, graph: Graph, tape: Tape, sizes: Sequence[int]):
         self.tape = tape
         self.weights: dict[int, list[int]] = {node: [] for node in range(graph.nodes)}
         self.matrices: dict[tuple[int, int], list[Oriented]] = {}
-        for a, b in graph.edges:
+        self.size: dict[int, int] = {}
+        for (a, b), matrix, colours in zip(graph.edges, graph.matrices, graph.colours, strict=True):
             if a == b:
-                self.weights[a].append(tape.diagonal())
+                self.weights[a].append(tape.diagonal(matrix))
             else:
-                self.connect(a, b, M)
+                self.connect(a, b, Oriented(matrix, False))
+            self.size.update((node, sizes[colour]) for node, colour in zip((a, b), colours, strict=True) if sizes)
 
     def connect(self, a: int, b: int, matrix: Oriented) -> None:
         self.matrices.setdefault((a, b), []).append(matrix)
@@ -166,11 +167,11 @@ class _Network:
     def neighbours(self, node: int) -> list[int]:
         return [b for a, b in self.matrices if a == node]
 
-    def price(self, node: int) -> tuple[int, int]:
+    def price(self, node: int) -> tuple[int, int, int]:
         """Fewest neighbours first, then lowest degree, so that the results are shared by the most graphs."""
         neighbours = self.neighbours(node)
         matrices = [matrix.step for b in neighbours for matrix in self.matrices[node, b]]
-        return len(neighbours), self.tape.degree(self.weights[node] + matrices)
+        return len(neighbours), self.tape.degree(self.weights[node] + matrices), -self.size.get(node, 0)
 
     def eliminate(self, node: int) -> None:
         neighbours = self.neighbours(node)

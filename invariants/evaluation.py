@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import partial, reduce
+from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +13,12 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from invariants.bipartite import is_bipartite
+from invariants.chain_graphs import ChainGraph
 from invariants.graphs import Graph
 from invariants.plan import Plan, compile_plan
 from pigmm_jax import enable_x64
+
+Matrices = Float[Array, "m n"] | tuple[Float[Array, "_ _"], ...]
 
 # Matrix entries treated at once: the few dozen intermediates of this size stay in the cache of a processor.
 CHUNK_ENTRIES = 2**17
@@ -33,19 +38,19 @@ _OPERATIONS = {
 }
 
 
-def factor_values(plan: Plan, matrix: Float[Array, "m n"]) -> Float[Array, " factors"]:
-    """Values of the connected factors of a plan on one matrix; pure JAX, for use inside compiled programs.
+def factor_values(plan: Plan, matrix: Matrices) -> Float[Array, " factors"]:
+    """Values of the connected factors of a plan on one matrix, or chain; pure JAX, for use inside compiled programs.
 
     I_C(M) = sum over node indices of prod over edges (a, b) of M[i_a, i_b], in the precision of the matrix.
 
     Args:
         plan: from `compile_plan`.
-        matrix: [D, D], or [m, n] where every graph is bipartite.
+        matrix: [D, D], or [m, n] where every graph is bipartite; for graphs of a chain the tuple (W_1, ..., W_K).
     """
-    results = [matrix]
-    for step in plan.steps[1:]:
+    results = list(matrix if isinstance(matrix, tuple) else (matrix,))[: plan.matrices]
+    for step in plan.steps[plan.matrices :]:
         results.append(_OPERATIONS[step.op](*(results[arg] for arg in step.args)))
-    return jnp.array([results[output] for output in plan.outputs], dtype=matrix.dtype)
+    return jnp.array([results[output] for output in plan.outputs], dtype=results[0].dtype)
 
 
 def combine(plan: Plan, values: Float[np.ndarray | Array, "*batch factors"]) -> Float[np.ndarray, "*batch graphs"]:
@@ -57,8 +62,8 @@ def combine(plan: Plan, values: Float[np.ndarray | Array, "*batch factors"]) -> 
         return _products(plan, np.asarray(values, np.float64), np)
 
 
-def evaluate(graphs: Sequence[Graph], stack: ArrayLike) -> Float[np.ndarray | Array, "*batch graphs"]:
-    """Invariants of every matrix of a stack.
+def evaluate(graphs: Sequence[Graph], stack: ArrayLike | tuple) -> Float[np.ndarray | Array, "*batch graphs"]:
+    """Invariants of every matrix of a stack, or of every chain of matrices.
 
     I_G(M) = sum over node indices of prod over edges (a, b) of M[i_a, i_b].
 
@@ -67,30 +72,36 @@ def evaluate(graphs: Sequence[Graph], stack: ArrayLike) -> Float[np.ndarray | Ar
 
     Args:
         graphs: any graphs of treewidth at most 2, which includes all of degree at most 5.
-        stack: [..., D, D], or [..., m, n] where every graph is bipartite.
+        stack: [..., D, D], or [..., m, n] where every graph is bipartite; for graphs of a chain the tuple of stacks
+            [..., h_l, h_(l-1)], l = 1..K.
 
     Returns:
         [..., len(graphs)] in float64; under `jax.jit` or `jax.vmap` a traced array in the precision of the stack.
 
     Raises:
-        ValueError: if the stack is empty, not numeric, not of matrices, or rectangular where a graph needs square ones.
+        ValueError: if the stack is empty, not numeric, not of matrices, or rectangular where a graph needs square ones;
+            if stacks are not consecutive layers of as many networks each, or graphs are not of the kind of the data.
     """
-    plan = compile_plan(tuple(graphs))
-    array = _matrices(plan, stack)
-    flat = array.reshape(-1, *array.shape[-2:])
-    if isinstance(array, Tracer):
+    chain = isinstance(stack, tuple)
+    arrays = tuple(map(_real, stack)) if chain else (_real(stack),)
+    graphs, sizes = tuple(graphs), _chain_sizes(arrays) if chain else ()
+    _check(graphs, arrays, chain)
+    plan = compile_plan(graphs, sizes)
+    batch = arrays[0].shape[:-2]
+    flat = tuple(array.reshape(-1, *array.shape[-2:]) for array in arrays)
+    if any(isinstance(array, Tracer) for array in arrays):
         values = _products(plan, _stack_values(plan, flat), jnp)
     else:
-        with enable_x64(array.dtype == np.float64):
+        with enable_x64(all(array.dtype == np.float64 for array in arrays)):
             values = combine(plan, _stack_values(plan, flat))
-    return values.reshape(*array.shape[:-2], len(plan.graphs))
+    return values.reshape(*batch, len(plan.graphs))
 
 
 @partial(jax.jit, static_argnums=0)
-def _stack_values(plan: Plan, stack: Float[Array, "batch m n"]) -> Float[Array, "batch factors"]:
-    batch, m, n = stack.shape
-    chunk = min(batch, CHUNK_ENTRIES // (m * n))
-    return jax.lax.map(partial(factor_values, plan), stack, batch_size=chunk if chunk > 1 else None)
+def _stack_values(plan: Plan, stacks: tuple[Float[Array, "batch _ _"], ...]) -> Float[Array, "batch factors"]:
+    entries = sum(stack.shape[1] * stack.shape[2] for stack in stacks)
+    chunk = min(len(stacks[0]), CHUNK_ENTRIES // entries)
+    return jax.lax.map(partial(factor_values, plan), stacks, batch_size=chunk if chunk > 1 else None)
 
 
 def _products(plan: Plan, values, numpy):
@@ -103,12 +114,34 @@ def _products(plan: Plan, values, numpy):
     return numpy.prod(padded[..., table], axis=-1)
 
 
-def _matrices(plan: Plan, stack: ArrayLike) -> Float[np.ndarray | Array, "*batch m n"]:
+def _chain_sizes(arrays: tuple[Any, ...]) -> tuple[int, ...]:
+    """h_0, ..., h_K.
+
+    Raises:
+        ValueError: if the columns of a matrix are not as many as the rows of the one before, or members differ.
+    """
+    shapes = [array.shape for array in arrays]
+    fits = all(before[-2] == after[-1] for before, after in pairwise(shapes))
+    if not shapes or not fits or len({shape[:-2] for shape in shapes}) > 1:
+        raise ValueError(f"stacks of shapes {shapes} are no chain: give [..., h_l, h_(l-1)] for l = 1, ..., K")
+    return (shapes[0][-1], *(shape[-2] for shape in shapes))
+
+
+def _check(graphs: tuple[Graph, ...], arrays: tuple[Any, ...], chain: bool) -> None:
+    """Refuse graphs that are not of matrices of this kind."""
+    for graph in graphs:
+        if isinstance(graph, ChainGraph) != chain or max(graph.matrices, default=0) >= len(arrays):
+            kind = f"a chain of {len(arrays)} layers" if chain else "single matrices"
+            raise ValueError(f"graph {graph} is not of {kind}: give a tuple of matrices for graphs of a chain")
+    shape = arrays[0].shape
+    if not chain and shape[-2] != shape[-1] and not all(map(is_bipartite, graphs)):
+        raise ValueError(f"stack of shape {shape} is not square: give [..., D, D], or bipartite graphs only")
+
+
+def _real(stack: ArrayLike) -> Float[np.ndarray | Array, "*batch m n"]:
     array = stack if isinstance(stack, jax.Array) else np.asarray(stack)
     if array.ndim < 2 or array.size == 0:
         raise ValueError(f"stack of shape {array.shape} holds no matrices: give one of shape [..., D, D] with D >= 1")
-    if array.shape[-2] != array.shape[-1] and not all(map(is_bipartite, plan.graphs)):
-        raise ValueError(f"stack of shape {array.shape} is not square: give [..., D, D], or bipartite graphs only")
     if jnp.issubdtype(array.dtype, jnp.floating):
         return array.astype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
     if jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == bool:

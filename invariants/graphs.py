@@ -1,9 +1,11 @@
 """Directed multigraphs: the names of the permutation-invariant polynomials of a matrix."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import index
+
+from invariants.canonical import canonical
 
 Edge = tuple[int, int]
 
@@ -47,6 +49,20 @@ class Graph:
         """Disjoint union: I_{G | H} = I_G I_H."""
         return Graph(self.edges + tuple((a + self.nodes, b + self.nodes) for a, b in other.edges))
 
+    def rebuilt(self, edges: tuple[Edge, ...], positions: Sequence[int]) -> "Graph":
+        """The graph with these edges, each of the kind of the edge of this graph at the position beside it."""
+        return Graph(edges)
+
+    @property
+    def matrices(self) -> tuple[int, ...]:
+        """Of each edge the position of its matrix among those that the invariant is of: here there is one."""
+        return (0,) * len(self.edges)
+
+    @property
+    def colours(self) -> tuple[tuple[int, int], ...]:
+        """Of each edge the colours of its two nodes, which are summed over labels of different sets: here over one."""
+        return ((0, 0),) * len(self.edges)
+
     @property
     def degree(self) -> int:
         """Number of edges: the degree of the polynomial."""
@@ -69,7 +85,8 @@ class Graph:
         for edge in self.edges:
             touching = [part for part in parts if part & set(edge)]
             parts = [part for part in parts if part not in touching] + [set(edge).union(*touching)]
-        return tuple(sorted(Graph(tuple(edge for edge in self.edges if edge[0] in part)) for part in parts))
+        chosen = [[k for k, edge in enumerate(self.edges) if edge[0] in part] for part in parts]
+        return tuple(sorted(self.rebuilt(tuple(self.edges[k] for k in part), part) for part in chosen))
 
 
 @cache
@@ -106,31 +123,5 @@ def _checked(edges: object) -> tuple[Edge, ...]:
 
 
 def _canonical(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
-    """The canonical edges, found one at a time: only searches that reach the least prefix so far are continued."""
-    prefix: list[Edge] = []
-    used = 0
-    searches: set[_Search] = {((), tuple(sorted(edges)))}
-    while len(prefix) < len(edges):
-        steps = [_take(labels, rest, edge, used) for labels, rest in searches for edge in set(rest)]
-        least = min(edge for edge, _ in steps)
-        prefix.append(least)
-        used = max(used, *(node + 1 for node in least))
-        searches = {search for edge, search in steps if edge == least}
-    return tuple(prefix)
-
-
-# Labels given so far, of the nodes that still matter, and the edges still to be taken.
-_Search = tuple[tuple[tuple[int, int], ...], tuple[Edge, ...]]
-
-
-def _take(labels: tuple[tuple[int, int], ...], rest: tuple[Edge, ...], edge: Edge, used: int) -> tuple[Edge, _Search]:
-    """Take an edge next: its relabelled form and the search that continues from there."""
-    table = dict(labels)
-    for node in edge:
-        if node not in table:
-            table[node], used = used, used + 1
-    position = rest.index(edge)
-    rest = rest[:position] + rest[position + 1 :]
-    # Forgetting the nodes without remaining edges makes equivalent searches equal, so the set above merges them.
-    alive = {node for pair in rest for node in pair}
-    return (table[edge[0]], table[edge[1]]), (tuple(sorted((n, t) for n, t in table.items() if n in alive)), rest)
+    """The canonical edges: all of one kind, between nodes of one colour."""
+    return tuple((a, b) for _, a, b in canonical(tuple((0, a, b) for a, b in edges), {0: (0, 0)}))

@@ -15,7 +15,8 @@ class Plan:
     Attributes:
         graphs: the graphs asked for, in the order asked.
         factors: their distinct connected components, sorted.
-        steps: elementary operations in the order of computation; step 0 is the matrix.
+        steps: elementary operations in the order of computation; the first ones are the matrices.
+        matrices: how many there are: 1, or for a chain as many as the graphs have layers.
         outputs: for each factor, the step that holds its value.
         products: for each graph, the indices of the factors whose product it is.
     """
@@ -25,17 +26,19 @@ class Plan:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     products: tuple[tuple[int, ...], ...]
+    matrices: int = 1
 
     def __str__(self) -> str:
-        counts = Counter((step.work, step.memory, step.op) for step in self.steps[1:])
-        lines = [f"{len(self.graphs)} graphs, {len(self.factors)} connected factors, {len(self.steps) - 1} steps"]
+        counts = Counter((step.work, step.memory, step.op) for step in self.steps[self.matrices :])
+        steps = len(self.steps) - self.matrices
+        lines = [f"{len(self.graphs)} graphs, {len(self.factors)} connected factors, {steps} steps"]
         for (work, memory, op), count in sorted(counts.items(), reverse=True):
             lines.append(f"{count:5d}  {op:9s}  work D^{work}  memory D^{memory}")
         return "\n".join(lines)
 
 
 @cache
-def compile_plan(graphs: tuple[Graph, ...]) -> Plan:
+def compile_plan(graphs: tuple[Graph, ...], sizes: tuple[int, ...] = ()) -> Plan:
     """Plan the evaluation of graphs, computing each connected factor and each shared intermediate once.
 
     I_G = prod over connected components C of I_C; all 361 graphs of degree 1 to 4 need 209 components. No step exceeds
@@ -43,17 +46,20 @@ def compile_plan(graphs: tuple[Graph, ...]) -> Plan:
 
     Args:
         graphs: any graphs of treewidth at most 2, which includes all of degree at most 5.
+        sizes: of a chain h_0, ..., h_K, so that matrix products are formed on the smaller side.
 
     Raises:
         ValueError: if a graph has treewidth above 2.
     """
     factors = tuple(sorted({component for graph in graphs for component in graph.components}))
     position = {factor: i for i, factor in enumerate(factors)}
-    tape = Tape()
+    matrices = 1 + max((matrix for factor in factors for matrix in factor.matrices), default=0)
+    tape = Tape(matrices)
     return Plan(
         graphs=graphs,
         factors=factors,
-        outputs=tuple(eliminate(factor, tape) for factor in factors),
+        outputs=tuple(eliminate(factor, tape, sizes) for factor in factors),
         steps=tuple(tape.steps),
         products=tuple(tuple(position[component] for component in graph.components) for graph in graphs),
+        matrices=matrices,
     )

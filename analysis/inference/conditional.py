@@ -12,10 +12,13 @@ from jaxtyping import Float
 
 from analysis.model.covariance import inverse_root, symmetric_root
 from analysis.symmetry import Data, Symmetry
-from analysis.symmetry.base import Coordinates
+from analysis.symmetry.base import Coordinates, matrices_of
+from invariants import Graph
 
 ENTRIES = 1 << 18
 """Matrix entries treated at once: a few megabytes, which stay in the cache of a processor."""
+CHUNK_ENTRIES = 1 << 17
+"""Entries whose invariants are evaluated at once, always the same number of members so that it compiles once."""
 
 
 def conditional_ensembles(
@@ -34,6 +37,18 @@ def conditional_ensembles(
             part.reshape(count, members, *part.shape[1:]) for part in map(np.asarray, symmetry.project(normal))
         )
         yield symmetry.compose(_recoloured(coordinates, parameters, symmetry))
+
+
+def evaluated(graphs: tuple[Graph, ...], data: Data, symmetry: Symmetry) -> Float[np.ndarray, "*batch graphs"]:
+    """Invariants of any number of members [*batch, rows, columns], in stacks of one size."""
+    stacks, size = matrices_of(data), max(1, CHUNK_ENTRIES // symmetry.size)
+    flat = tuple(stack.reshape(-1, *stack.shape[-2:]) for stack in stacks)
+    count, values = len(flat[0]), []
+    for start in range(0, count, size):
+        parts = (stack[start : start + size] for stack in flat)
+        filled = tuple(np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]))]) for part in parts)
+        values.append(symmetry.evaluate(graphs, filled if isinstance(data, tuple) else filled[0])[: count - start])
+    return np.concatenate(values).reshape(*stacks[0].shape[:-2], len(graphs))
 
 
 def _recoloured(

@@ -16,7 +16,7 @@ from analysis.inference.multiplicity import LEVEL
 from analysis.inference.nesting import wald_within
 from analysis.model.coupling_covariance import DEGREES, coupled_graphs, usable
 from analysis.model.couplings import FirstOrder, first_order, fitted_couplings, whitened
-from analysis.model.cumulants import cumulant_table, evaluate_cumulants, evaluate_moments
+from analysis.model.cumulants import cumulant_table, evaluate_cumulants
 from analysis.model.hermite import HIGHEST, all_graphs
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.status import OK, joined
@@ -129,7 +129,7 @@ def cumulants_of_means(
     """Cumulants of `coupled_graphs` from the means of all invariants of degree 1 to 4; NaN where indices run out."""
     table = cumulant_table(HIGHEST, symmetry)
     at = [table.graphs.index(graph) for graph in coupled_graphs(symmetry)]
-    return evaluate_cumulants(table, evaluate_moments(table, means))[..., at]
+    return evaluate_cumulants(table, means)[..., at]
 
 
 def separation(data: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> str:

@@ -9,7 +9,7 @@ from scipy.special import ndtr, stdtr
 from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.model.contractions import ExpectationTable, evaluate_table
 from analysis.model.cumulant_errors import gaussian_error
-from analysis.model.cumulants import CumulantTable, cumulant_table
+from analysis.model.cumulants import CumulantTable, cumulant_table, evaluate_cumulants
 from analysis.model.fitting import read_ensemble
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.unbiased import table_gradient
@@ -133,7 +133,7 @@ def estimates(
     members, degrees = len(invariants), np.array([graph.degree for graph in table.graphs])
     means = invariants.mean(axis=0)
     t, slopes = table.moments @ means, table_gradient(table.polynomials, table.moments @ means)
-    value = np.where(table.defined, evaluate_table(table.polynomials, t), np.nan)
+    value = evaluate_cumulants(table, means)
     influence = (invariants - means) @ (table.moments.T @ slopes)
     off_diagonal = table.graphs.index(symmetry.canonical(Graph(((0, 1), (0, 1)))))
     on_diagonal = table.graphs.index(LOOP) if LOOP in table.graphs else off_diagonal

@@ -93,12 +93,13 @@ def _uniform_moments(
     symmetry: Symmetry, members: int, replicates: int, seed: int
 ) -> Float[np.ndarray, "replicates members moments"]:
     """Block moments of matrices with entries uniform on [-sqrt(3), sqrt(3)], in chunks."""
-    generator, (shape,) = np.random.default_rng(seed), symmetry.shapes
+    generator = np.random.default_rng(seed)
     moments = np.empty((replicates * members, len(symmetry.moment_names)))
     step = max(1, CHUNK_ENTRIES // symmetry.size)
     for start in range(0, len(moments), step):
         rows = moments[start : start + step]
-        rows[:] = symmetry.block_moments(generator.uniform(-(3**0.5), 3**0.5, (len(rows), *shape)))
+        drawn = (generator.uniform(-(3**0.5), 3**0.5, (len(rows), *shape)) for shape in symmetry.shapes)
+        rows[:] = symmetry.block_moments(symmetry.assembled(*drawn))
     return moments.reshape(replicates, members, -1)
 
 

@@ -20,7 +20,7 @@ from analysis.inference.leaving_out import error_of, left_out
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.coupling_covariance import coupled_graphs, coupled_positions, usable
 from analysis.model.couplings import FirstOrder, first_order, fitted_couplings, whitened
-from analysis.model.cumulants import cumulant_table, evaluate_moments
+from analysis.model.cumulants import cumulant_table, distinct_moments
 from analysis.model.hermite import HIGHEST, wick_products
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.status import OK
@@ -194,7 +194,7 @@ def _split(values: np.ndarray, moments: np.ndarray, symmetry: Symmetry, folds: i
     parameters = np.stack([parameters_from_moments(moments[~part], symmetry) for part in inside])
     law = first_order(parameters, symmetry)
     means, own = (np.stack([values[part].mean(axis=0) for part in parts]) for parts in (~inside, inside))
-    t = evaluate_moments(cumulant_table(HIGHEST, symmetry), own)
+    t = distinct_moments(cumulant_table(HIGHEST, symmetry), own)
     held_out = wick_products(t, parameters, symmetry)[..., coupled_positions(symmetry)]
     return _Folds(
         law,

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, stdtr, stdtrit
 
-from analysis.inference.conditional import conditional_ensembles
+from analysis.inference.conditional import conditional_ensembles, evaluated
+from analysis.inference.tails import tail
 from analysis.model.contractions import ExpectationTable, evaluate_table
 from analysis.model.plugin import parameters_from_moments, products
 from analysis.model.status import OK
@@ -33,8 +34,6 @@ VALUES, FEWEST_DRAWS, MOST_DRAWS = 400_000, 250, 1_000
 """Invariants of members simulated for one ensemble, and limits on the number of simulated ensembles."""
 MOST_ENTRIES = 1 << 22
 """Entries that are simulated at most for one ensemble."""
-CHUNK_ENTRIES = 1 << 17
-"""Entries whose invariants are evaluated at once, always the same number of matrices so that it compiles once."""
 SKEW = 3.0
 """Largest skewness that is corrected for."""
 ROUNDING = 1e-13
@@ -176,25 +175,13 @@ def _simulated(
     """Differences and errors of ensembles of the model that have exactly the observed fit."""
     differences, errors = [], []
     for data in conditional_ensembles(f, members, symmetry, draws, seed):
-        count, (rows, columns) = len(data), symmetry.shapes[0]
-        values = _evaluated(graphs, data.reshape(-1, rows, columns), symmetry).reshape(count, members, len(graphs))
+        values = evaluated(graphs, data, symmetry)
         moments = np.asarray(symmetry.block_moments(data))
         drawn = _contributions(values, moments, f, theory, slopes, symmetry)
         differences.append(drawn.difference)
         errors.append(drawn.error)
     none = np.empty((0, len(graphs)))
     return _Contributions(np.concatenate(differences), np.concatenate(errors), none)
-
-
-def _evaluated(graphs: tuple[Graph, ...], stack: np.ndarray, symmetry: Symmetry) -> np.ndarray:
-    """Invariants of any number of matrices, in stacks of one size."""
-    size = max(1, CHUNK_ENTRIES // symmetry.size)
-    values = []
-    for start in range(0, len(stack), size):
-        part = stack[start : start + size]
-        filled = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]))])
-        values.append(symmetry.evaluate(graphs, filled)[: len(part)])
-    return np.concatenate(values)
 
 
 def _ranked(own: _Contributions, null: _Contributions, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -208,24 +195,8 @@ def _ranked(own: _Contributions, null: _Contributions, scale: np.ndarray) -> tup
 
     t, drawn = studentised(own), studentised(null)
     middle = np.median(drawn, axis=0)
-    upper, lower = _tail(t - middle, drawn - middle), _tail(middle - t, middle - drawn)
+    upper, lower = tail(t - middle, drawn - middle), tail(middle - t, middle - drawn)
     # Determined by the fit, as third moments of x are for 3 members: no draw can differ.
     fixed = np.std(null.difference, axis=0) <= scale
     p = np.where(fixed, 1.0, np.minimum(1.0, 2 * np.minimum(upper, lower)))
     return -np.sign(t - middle) * ndtri(p / 2), p
-
-
-def _tail(t: np.ndarray, null: np.ndarray, outer: float = 0.1, power: float = 1.5) -> np.ndarray:
-    """Share [graphs] of the draws [draws, graphs], and t itself, that are at least as large as t [graphs].
-
-    Beyond the outer share u the tail is exp(-(t^power - u^power) / scale), the scale by maximum likelihood.
-    """
-    draws = len(null)
-    ordered = np.sort(null, axis=0)
-    beyond = max(int(outer * draws), 1)
-    u = ordered[draws - beyond - 1]
-    scale = np.mean(np.abs(ordered[draws - beyond :]) ** power - np.abs(u) ** power, axis=0)
-    ranked = (1 + np.sum(null >= t, axis=0)) / (1 + draws)
-    excess = np.abs(np.maximum(t, u)) ** power - np.abs(u) ** power
-    fitted = (beyond + 1) / (draws + 1) * np.exp(-excess / np.where(scale > 0, scale, np.inf))
-    return np.where((t > u) & (scale > 0) & (u > 0), fitted, ranked)

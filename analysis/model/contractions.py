@@ -3,15 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import chain
-from math import lcm
+from itertools import chain, count
+from math import lcm, prod
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.symmetry.partitions import equal_pairs, identify, set_partitions
-from analysis.symmetry.tensors import Number, graph_of_slots
+from analysis.symmetry.tensors import Number
 from invariants import Graph
 from invariants.graphs import Edge
 
@@ -19,7 +19,7 @@ CHUNK = 1 << 14
 """Parameter vectors evaluated at once: keeps the monomials of a large bootstrap within some tens of megabytes."""
 
 DeltaMonomial = tuple[int, ...]
-"""A product of coefficients of the mean and the covariance in the basis of deltas, by position in `deltas()`."""
+"""A product of coefficients of the mean and the covariance in the basis of deltas, each by its `number`."""
 Form = Mapping[int, Number]
 """A linear form in the parameters: coefficient of each, by position."""
 Polynomial = Mapping[tuple[int, ...], Number]
@@ -29,10 +29,10 @@ Polynomial = Mapping[tuple[int, ...], Number]
 class Indices(NamedTuple):
     """What nodes are summed over."""
 
-    rows: Number
-    columns: Number
+    sizes: tuple[Number, ...]
+    """How many labels nodes of each colour have."""
     separate: bool
-    """Whether rows and columns are labelled apart: then no delta joins a first index to a second one."""
+    """Whether rows and columns of a single matrix are labelled apart: as colours 1 and 0."""
 
 
 class ExpectationTable(NamedTuple):
@@ -74,16 +74,16 @@ def expected_polynomials(
     graphs: Sequence[Graph], forms: Mapping[Graph, Form], indices: Indices
 ) -> tuple[Polynomial, ...]:
     """E[I_G] of each graph as a polynomial in the parameters, radicals apart, in the numbers of the forms and sizes."""
-    numbered = {deltas()[graph]: form for graph, form in forms.items()}
+    numbered = {number(graph): form for graph, form in forms.items()}
     powers: dict[DeltaMonomial, Counter] = {}
     polynomials = []
     for graph in graphs:
         polynomial: Counter = Counter()
-        for monomial, count in _delta_polynomial(graph, indices).items():
+        for monomial, ways in _delta_polynomial(graph, indices).items():
             if monomial not in powers:
-                powers[monomial] = _expand([numbered[variable] for variable in monomial])
+                powers[monomial] = _expand([numbered.get(variable, {}) for variable in monomial])
             for block_monomial, coefficient in powers[monomial].items():
-                polynomial[block_monomial] += count * coefficient
+                polynomial[block_monomial] += ways * coefficient
         polynomials.append(polynomial)
     return tuple(polynomials)
 
@@ -110,64 +110,74 @@ def evaluate_table(
 
 
 @cache
-def partitions_of_edges(edges: int, separate: bool) -> tuple[tuple[int, ...], ...]:
-    """Partitions of the two slots of each edge, given by labels; separate ones join no first slot to a second one."""
-    return tuple(
-        labels for labels in set_partitions(2 * edges) if not separate or set(labels[::2]).isdisjoint(labels[1::2])
-    )
+def number(graph: Graph) -> int:
+    """A number for each coefficient of a mean (a graph of one edge) or covariance (two): numbers hash faster."""
+    return next(_numbers)
 
 
-@cache
-def deltas() -> dict[Graph, int]:
-    """The coefficients of the mean (graphs of one edge) and the covariance (two), numbered: numbers hash faster."""
-    partitions = (labels for edges in (1, 2) for labels in partitions_of_edges(edges, separate=False))
-    return {graph: position for position, graph in enumerate(sorted(set(map(graph_of_slots, partitions))))}
+_numbers = count()
 
 
 def _delta_polynomial(graph: Graph, indices: Indices) -> Counter:
-    """E[I_G] at one size as a polynomial in the coefficients of the mean and the covariance in the basis of deltas."""
+    """E[I_G] at given sizes as a polynomial in the coefficients of mean and covariance in the basis of deltas."""
     total: Counter = Counter()
-    for (monomial, rows, columns), count in _contractions(graph, indices.separate).items():
-        total[monomial] += count * indices.rows**rows * indices.columns**columns
+    for (monomial, summed), ways in _contractions(graph, indices.separate).items():
+        total[monomial] += ways * prod(indices.sizes[colour] for colour in summed)
     return total
 
 
 @cache
 def _contractions(graph: Graph, separate: bool) -> Counter:
-    """Number of ways to contract all edges, for each product of delta coefficients and powers of the two sizes."""
+    """Number of ways to contract all edges, for each product of delta coefficients and colours of the nodes summed."""
     if not graph.edges:
-        return Counter({((), 0, 0): 1})
+        return Counter({((), ()): 1})
     total: Counter = Counter()
-    for (coefficient, rest, rows, columns), ways in _first_contractions(graph, separate).items():
-        for (monomial, more_rows, more_columns), count in _contractions(rest, separate).items():
-            longer = tuple(sorted((*monomial, coefficient)))
-            total[longer, rows + more_rows, columns + more_columns] += ways * count
+    for (coefficient, rest, summed), ways in _first_contractions(graph, separate).items():
+        for (monomial, more), further in _contractions(rest, separate).items():
+            total[tuple(sorted((*monomial, coefficient))), tuple(sorted((*summed, *more)))] += ways * further
     return total
 
 
 def _first_contractions(graph: Graph, separate: bool) -> Counter:
-    """Number of ways to contract the first edge, for each delta coefficient, graph left, and powers of the two sizes.
+    """Number of ways to contract the first edge, for each delta coefficient, graph left, and colours of nodes summed.
 
     It meets the mean or, with one of the other edges, the covariance. Each set partition of the slots of the edges
-    removed is one product of deltas: it identifies nodes, and nodes left without edges are summed.
+    removed that joins slots of one colour only is one product of deltas: it identifies nodes, and nodes left without
+    edges are summed.
     """
     total: Counter = Counter()
+    colours = ((1, 0),) * graph.degree if separate else graph.colours
     for removed in [(0,), *((0, other) for other in range(1, graph.degree))]:
         slots = [node for position in removed for node in graph.edges[position]]
-        kept = [edge for position, edge in enumerate(graph.edges) if position not in removed]
-        for labels in partitions_of_edges(len(removed), separate):
+        of_slots = tuple(colour for position in removed for colour in colours[position])
+        kept = tuple(position for position in range(graph.degree) if position not in removed)
+        for labels in _partitions(of_slots):
             nodes = identify(graph.nodes, equal_pairs(labels, slots))
-            edges = tuple((nodes[a], nodes[b]) for a, b in kept)
-            freed = set(nodes) - {node for edge in edges for node in edge}
-            rows = len(freed & {nodes[slot] for slot in slots[::2]})
-            total[deltas()[graph_of_slots(labels)], _graph(edges), rows, len(freed) - rows] += 1
+            edges = tuple((nodes[a], nodes[b]) for a, b in (graph.edges[position] for position in kept))
+            left = {node for edge in edges for node in edge}
+            colour = {nodes[slot]: of for slot, of in zip(slots, of_slots, strict=True)}
+            summed = tuple(sorted(of for node, of in colour.items() if node not in left))
+            delta = _rebuilt(graph, tuple(zip(labels[::2], labels[1::2], strict=True)), removed)
+            total[number(delta), _rebuilt(graph, edges, kept), summed] += 1
     return total
 
 
 @cache
-def _graph(edges: tuple[Edge, ...]) -> Graph:
-    """The graph with these edges: most of those left by a contraction are met many times."""
-    return Graph(edges)
+def _partitions(colours: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Partitions of slots that join none of different colours, given by labels."""
+    partitions = set_partitions(len(colours))
+    return tuple(labels for labels in partitions if len(set(zip(labels, colours, strict=True))) == len(set(labels)))
+
+
+def _rebuilt(graph: Graph, edges: tuple[Edge, ...], positions: tuple[int, ...]) -> Graph:
+    """Of all graphs with these edges, of the kinds of some of the graph's: most of them are met many times."""
+    key = (type(graph), edges, tuple(graph.matrices[position] for position in positions))
+    if key not in _graphs:
+        _graphs[key] = graph.rebuilt(edges, positions)
+    return _graphs[key]
+
+
+_graphs: dict[tuple, Graph] = {}
 
 
 def _expand(forms: Sequence[Form]) -> Counter:

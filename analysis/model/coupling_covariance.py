@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from analysis.model.cumulants import coloured_nodes
 from analysis.model.hermite import HIGHEST, all_graphs, entry_cumulants
 from analysis.symmetry import Symmetry
 from analysis.symmetry.partitions import set_partitions
@@ -59,7 +58,7 @@ def usable(symmetry: Symmetry) -> Bool[np.ndarray, "graphs"]:
 
     The invariant of any other is a linear combination of theirs, and its coupling therefore undetermined.
     """
-    return np.array([_labellings(graph, symmetry) > 0 for graph in coupled_graphs(symmetry)])
+    return np.array([labellings(graph, indices_of(symmetry)) > 0 for graph in coupled_graphs(symmetry)])
 
 
 @cache
@@ -73,7 +72,7 @@ def label_sums(symmetry: Symmetry) -> Float[np.ndarray, "graphs graphs"]:
     matrix = np.zeros((len(graphs), len(graphs)))
     for graph in graphs:
         for joined, ways in _identifications(graph).items():
-            matrix[position[graph], position[joined]] = ways * _labellings(joined, symmetry)
+            matrix[position[graph], position[joined]] = ways * labellings(joined, indices_of(symmetry))
     return matrix
 
 
@@ -142,7 +141,9 @@ def _pairings(degree: int, symmetry: Symmetry) -> Pairings:
     on_rows, on_columns = (
         _probabilities(size)[_joined_labels(listed, side)] for side, size in enumerate(symmetry.shapes[0])
     )
-    fits = (np.array([_labellings(graph, symmetry) > 0 for graph in graphs]) for graphs in (connected, listed))
+    fits = (
+        np.array([labellings(graph, indices_of(symmetry)) > 0 for graph in graphs]) for graphs in (connected, listed)
+    )
     sums = np.swapaxes(on_rows, -1, -2) @ on_columns * np.logical_and.outer(*fits)[..., None, None]
     subsets = _subsets(degree)
     rows, columns = subsets[:, None], subsets[None]
@@ -183,9 +184,3 @@ def _joined_labels(graphs: tuple[Graph, ...], side: int) -> Int[np.ndarray, "con
 
 def _subsets(size: int) -> Bool[np.ndarray, "subsets size"]:
     return np.array(list(product((False, True), repeat=size)))
-
-
-def _labellings(graph: Graph, symmetry: Symmetry) -> int:
-    """Ways to give the nodes distinct indices, rows and columns apart: (m)_rows (n)_columns."""
-    (m, rows), (n, columns) = coloured_nodes(graph, symmetry)
-    return perm(m, len(rows)) * perm(n, len(columns))

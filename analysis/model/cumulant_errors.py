@@ -15,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt
 
-from analysis.model.contractions import deltas, partitions_of_edges
-from analysis.model.cumulants import coloured_nodes
+from analysis.model.cumulants import indices_of
+from analysis.model.graph_cumulants import labellings
 from analysis.model.wick import delta_coefficients
 from analysis.symmetry import Symmetry
+from analysis.symmetry.partitions import set_partitions
 from analysis.symmetry.tensors import graph_of_slots
 from invariants import Graph
 from invariants.graphs import Edge
@@ -39,22 +40,29 @@ class Terms(NamedTuple):
     counts: Int[np.ndarray, "terms"]
 
 
+@cache
+def deltas() -> dict[Graph, int]:
+    """The products of deltas of a covariance, numbered."""
+    return {graph: i for i, graph in enumerate(sorted(set(map(graph_of_slots, set_partitions(4)))))}
+
+
 def gaussian_error(
     graphs: tuple[Graph, ...], parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry, members: int
 ) -> Float[np.ndarray, "graphs"]:
     """Standard error of the cumulants of graphs of degree 3 or 4, if the law is Gaussian; NaN where indices run out."""
     coefficients = np.zeros(len(deltas()))
     for graph, value in delta_coefficients(parameters, symmetry).items():
-        coefficients[deltas()[graph]] = value
+        if graph.degree == 2:
+            coefficients[deltas()[graph]] = value
     variances = [_variance(graph, coefficients, symmetry) for graph in graphs]
     return np.sqrt(np.maximum(variances, 0.0) / members)
 
 
 def _variance(graph: Graph, coefficients: Float[np.ndarray, "deltas"], symmetry: Symmetry) -> float:
-    (first, first_nodes), (second, second_nodes) = (*coloured_nodes(graph, symmetry), (0, ()))[:2]
-    if len(first_nodes) > first or len(second_nodes) > second:
+    indices = indices_of(symmetry)
+    if not labellings(graph, indices):
         return np.nan
-    terms = _terms(graph, symmetry.tensors.separate)
+    terms, (second, first) = _terms(graph, indices.separate), indices.sizes
     probability = np.array([1 / (perm(first, r) * perm(second, t)) for r, t in terms.joined])
     return float(terms.counts * probability @ np.prod(coefficients**terms.powers, axis=1))
 
@@ -84,7 +92,9 @@ def _joined(edge: Edge, other: Edge, separate: bool) -> tuple[UInt[np.ndarray, "
     Nodes of one labelling are distinct, so a delta between two of them is 1 or 0.
     """
     masks, powers = [], []
-    for labels in partitions_of_edges(2, separate):
+    for labels in set_partitions(4):
+        if separate and not set(labels[::2]).isdisjoint(labels[1::2]):
+            continue
         own, others = dict(zip(labels[:2], edge, strict=True)), dict(zip(labels[2:], other, strict=True))
         possible = (own[labels[0]], own[labels[1]], others[labels[2]], others[labels[3]]) == (*edge, *other)
         pairs = {(own[label], others[label]) for label in own.keys() & others.keys()}

@@ -1,22 +1,19 @@
-"""Graph cumulants: joint cumulants of the entries of a pattern, from mean invariants, for every symmetry.
+"""Graph cumulants of single matrices under a symmetry: of all graphs up to a degree, from their mean invariants.
 
 kappa_G is the joint cumulant of the entries on the edges of G when distinct nodes carry distinct indices. Of every
 invariant Gaussian law those of degree 3 and higher vanish; a common shift of the entries changes degree 1 only, and a
 law of independent entries has the same ones whatever the size of the matrix.
 """
 
-from collections import Counter
 from functools import cache
-from itertools import product
-from math import factorial, perm, prod
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from analysis.model.contractions import ExpectationTable, evaluate_table
+from analysis.model.contractions import ExpectationTable, Indices, evaluate_table
+from analysis.model.graph_cumulants import edge_partitions, labellings, node_partitions
 from analysis.symmetry import Symmetry
-from analysis.symmetry.partitions import set_partitions
 from invariants import Graph
 
 
@@ -36,43 +33,42 @@ class CumulantTable(NamedTuple):
 
 @cache
 def cumulant_table(degree: int, symmetry: Symmetry) -> CumulantTable:
-    """The table of all graphs up to a degree.
-
-    t_H = sum over partitions theta of the nodes of prod_b (-1)^(|b|-1) (|b|-1)! I_{H/theta} / (D)_n, with (D)_n the
-    ways to give n nodes distinct indices, rows and columns apart where they are permuted apart; and kappa_G = sum over
-    partitions pi of the edges of (-1)^(|pi|-1) (|pi|-1)! prod_B t_{G[B]}.
+    """The table of all graphs up to a degree; the formulas are those of `graph_cumulants`.
 
     Source: Speed, Austral. J. Statist. 25 (1983), 378, for the Moebius functions of set partitions.
     """
     graphs = tuple(graph for k in range(1, degree + 1) for graph in symmetry.graphs(k))
-    position = {graph: i for i, graph in enumerate(graphs)}
+    position, indices = {graph: i for i, graph in enumerate(graphs)}, indices_of(symmetry)
     moments = np.zeros((len(graphs), len(graphs)))
-    defined = np.ones(len(graphs), dtype=bool)
+    ways = np.array([labellings(graph, indices) for graph in graphs], dtype=float)
     for i, graph in enumerate(graphs):
-        coloured = coloured_nodes(graph, symmetry)
-        labellings = prod(perm(size, len(nodes)) for size, nodes in coloured)
-        defined[i] = labellings > 0
-        for quotient, weight in _quotients(graph, tuple(nodes for _, nodes in coloured)).items():
+        for quotient, weight in node_partitions(graph, indices.separate).items():
             canonical = symmetry.canonical(quotient)
-            if defined[i] and canonical in position:  # of matrices with a zero diagonal, those with a loop vanish
-                moments[i, position[canonical]] += weight / labellings
+            if ways[i] and canonical in position:  # of matrices with a zero diagonal, those with a loop vanish
+                moments[i, position[canonical]] += weight / ways[i]
     loops = np.array([sum(a == b for a, b in graph.edges) for graph in graphs])
-    return CumulantTable(
-        graphs,
-        defined,
-        moments,
-        _polynomials(graphs, symmetry, position),
-        powers=np.stack([loops, np.array([graph.degree for graph in graphs]) - loops], axis=1),
-    )
+    powers = np.stack([loops, np.array([graph.degree for graph in graphs]) - loops], axis=1)
+    return CumulantTable(graphs, ways > 0, moments, _polynomials(graphs, symmetry, position), powers)
 
 
-def coloured_nodes(graph: Graph, symmetry: Symmetry) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """The nodes that may carry the same indices, with the number of these: all, or rows and columns apart."""
+def indices_of(symmetry: Symmetry) -> Indices:
+    """What the nodes of graphs of single matrices are summed over."""
     (rows, columns), *_ = symmetry.shapes
-    if not symmetry.tensors.separate:
-        return ((rows, tuple(range(graph.nodes))),)
-    first, second = (tuple(sorted({edge[side] for edge in graph.edges})) for side in (0, 1))
-    return (rows, first), (columns, second)
+    return Indices((columns, rows), symmetry.tensors.separate)
+
+
+def distinct_moments(
+    table: CumulantTable, invariants: Float[np.ndarray, "*batch graphs"]
+) -> Float[np.ndarray, "*batch graphs"]:
+    """Mean products t of entries over distinct indices; NaN where these run out."""
+    return np.where(table.defined, invariants @ table.moments.T, np.nan)
+
+
+def evaluate_cumulants(
+    table: CumulantTable, invariants: Float[np.ndarray, "*batch graphs"]
+) -> Float[np.ndarray, "*batch graphs"]:
+    """Cumulants of all graphs of the table from mean invariants; NaN where indices run out."""
+    return np.where(table.defined, evaluate_table(table.polynomials, invariants @ table.moments.T), np.nan)
 
 
 def graph_cumulants(
@@ -82,44 +78,18 @@ def graph_cumulants(
 
     `means` are the plain means over members of the invariants of `symmetry.graphs(1)`, ..., `symmetry.graphs(degree)`.
     """
-    table = cumulant_table(degree, symmetry)
-    kappa = np.where(table.defined, evaluate_table(table.polynomials, means @ table.moments.T), np.nan)
-    return kappa[..., -len(symmetry.graphs(degree)) :]
-
-
-def partition_weight(blocks: list[int]) -> int:
-    """Moebius function of set partitions: prod over blocks of (-1)^(b-1) (b-1)!."""
-    return prod((-1) ** (size - 1) * factorial(size - 1) for size in blocks)
-
-
-@cache
-def _quotients(graph: Graph, colours: tuple[tuple[int, ...], ...]) -> Counter:
-    """Moebius weights of the graphs that arise by giving some nodes of a colour the same index."""
-    total: Counter = Counter()
-    for choice in product(*(set_partitions(len(nodes)) for nodes in colours)):
-        name = {
-            node: (c, label) for c, nodes in enumerate(colours) for node, label in zip(nodes, choice[c], strict=True)
-        }
-        number = {label: i for i, label in enumerate(dict.fromkeys(name.values()))}
-        edges = tuple((number[name[a]], number[name[b]]) for a, b in graph.edges)
-        total[Graph(edges)] += prod(partition_weight(_sizes(labels)) for labels in choice)
-    return total
+    return evaluate_cumulants(cumulant_table(degree, symmetry), means)[..., -len(symmetry.graphs(degree)) :]
 
 
 def _polynomials(graphs: tuple[Graph, ...], symmetry: Symmetry, position: dict[Graph, int]) -> ExpectationTable:
     """Cumulants in terms of moments."""
-    monomials: dict[tuple[int, ...], Counter] = {}
+    terms: dict[tuple[int, ...], dict[int, int]] = {}
     for i, graph in enumerate(graphs):
-        for labels in set_partitions(graph.degree):
-            parts = [tuple(e for e, label in zip(graph.edges, labels, strict=True) if label == b) for b in set(labels)]
-            factors = sorted(position[symmetry.canonical(Graph(edges))] for edges in parts)
-            padded = (*factors, *[len(graphs)] * (graphs[-1].degree - len(factors)))
-            monomials.setdefault(padded, Counter())[i] += partition_weight([len(parts)])
-    coefficients = np.zeros((len(monomials), len(graphs)))
-    for row, weights in zip(coefficients, monomials.values(), strict=True):
+        for weight, parts in edge_partitions(graph):
+            factors = sorted(position[symmetry.canonical(part)] for part in parts)
+            term = terms.setdefault((*factors, *[len(graphs)] * (graphs[-1].degree - len(factors))), {})
+            term[i] = term.get(i, 0) + weight
+    coefficients = np.zeros((len(terms), len(graphs)))
+    for row, weights in zip(coefficients, terms.values(), strict=True):
         row[list(weights)] = list(weights.values())
-    return ExpectationTable(np.array(list(monomials)), coefficients)
-
-
-def _sizes(labels: tuple[int, ...]) -> list[int]:
-    return list(Counter(labels).values())
+    return ExpectationTable(np.array(list(terms)), coefficients)

@@ -19,7 +19,7 @@ import sympy
 from sympy.polys.fields import FracField
 
 from analysis.model.contractions import Form, Indices, expected_polynomials
-from analysis.model.wick import check_contractible, delta_forms
+from analysis.model.wick import delta_forms
 from analysis.symmetry.choice import KINDS
 from invariants import Graph
 
@@ -98,8 +98,9 @@ def formulas(graphs: Sequence[Graph], kind: str = "simultaneous") -> tuple[Formu
         ValueError: as `formula`.
     """
     field = FracField(sizes(kind), sympy.QQ)
+    for graph in graphs:
+        KINDS[kind].check(graph)
     tensors = KINDS[kind].tensors_at(field.gens[0], field.gens[-1], lambda size: sympy.sqrt(size.as_expr()))
-    check_contractible(graphs, tensors)
     unit = _exact(tensors.mean_unit)
     radicals = [*(_exact(radical) / unit for radical in tensors.mean_radicals), *map(_exact, tensors.radicals)]
     roots = [_root(_factorised(field.from_expr(radical**2))) for radical in radicals]
@@ -107,7 +108,7 @@ def formulas(graphs: Sequence[Graph], kind: str = "simultaneous") -> tuple[Formu
     denominator = reduce(lambda a, b: a.lcm(b), (value.denom for form in forms.values() for value in form.values()))
     # As for numbers, over a common denominator: polynomials multiply much faster than rational functions.
     scaled = {graph: _times(form, denominator) for graph, form in forms.items()}
-    found = expected_polynomials(graphs, scaled, Indices(field.ring.gens[0], field.ring.gens[-1], tensors.separate))
+    found = expected_polynomials(graphs, scaled, Indices((field.ring.gens[-1], field.ring.gens[0]), tensors.separate))
     over = [field(denominator**degree) for degree in range(max((graph.degree for graph in graphs), default=0) + 1)]
     return tuple(
         _collected(graph, kind, [_term(m, field(c) / over[len(m)], roots) for m, c in polynomial.items() if c])

@@ -87,7 +87,7 @@ class Gaussian:
         copies, spread = self.symmetry.blocks[0].slots, self.symmetry.blocks[0].entries
         x, zero = moments[..., :copies] * self.symmetry.mean_unit, np.zeros((*moments.shape[:-1], spread))
         one = np.concatenate([x, zero, moments[..., copies:]], axis=-1)
-        return -cross_entropy(one, self.parameters, self.symmetry)
+        return np.asarray(-cross_entropy(one, self.parameters, self.symmetry))
 
     def entropy(self) -> float:
         """Differential entropy in nats."""

@@ -1,32 +1,26 @@
 """Exact expectations of invariants under a law, for any graph, by Wick contraction."""
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from analysis.model.contractions import (
-    ExpectationTable,
-    Form,
-    Indices,
-    evaluate_table,
-    partitions_of_edges,
-    tabulate,
-)
+from analysis.model.contractions import ExpectationTable, Form, Indices, evaluate_table, tabulate
 from analysis.model.gaussian import Gaussian
 from analysis.symmetry import Symmetry
-from analysis.symmetry.tensors import Expansion, Tensors, graph_of_slots
-from invariants import Graph, is_bipartite
+from analysis.symmetry.partitions import first_appearance
+from analysis.symmetry.tensors import Expansion, Tensors
+from invariants import Graph
 
 
 def expectation(model: Gaussian | Any, graphs: Sequence[Graph] | Graph) -> Float[np.ndarray, "graphs"]:
     """E[I_G(M)] under the model (or that of a fit), for each graph G, exactly up to one rounding of each coefficient.
 
     Raises:
-        ValueError: if the symmetry permutes rows and columns apart, and a node of a graph is both.
+        ValueError: if a graph is not an invariant under the symmetry.
 
     Source: Isserlis' theorem; for the cubic and quartic invariants Barnes, Padellaro and Ramgoolam, arXiv:2101.04054.
     """
@@ -40,7 +34,7 @@ def expectations(
     """E[I_G] for each parameter vector and each graph.
 
     Raises:
-        ValueError: if the symmetry permutes rows and columns apart, and a node of a graph is both.
+        ValueError: if a graph is not an invariant under the symmetry.
     """
     return evaluate_table(expectation_table(tuple(graphs), symmetry), parameters)
 
@@ -48,10 +42,11 @@ def expectations(
 @cache
 def expectation_table(graphs: tuple[Graph, ...], symmetry: Symmetry) -> ExpectationTable:
     """The polynomials E[I_G] of the graphs in the parameters."""
-    tensors = symmetry.tensors
-    check_contractible(graphs, tensors)
-    (rows, columns), *_ = symmetry.shapes
-    return tabulate(graphs, delta_forms(tensors), _radicals(symmetry), Indices(rows, columns, tensors.separate))
+    for graph in graphs:
+        symmetry.check(graph)
+    tensors, shapes = symmetry.tensors, symmetry.shapes
+    sizes = (shapes[0][1], *(rows for rows, _ in shapes))
+    return tabulate(graphs, delta_forms(tensors), _radicals(symmetry), Indices(sizes, tensors.separate))
 
 
 def delta_coefficients(parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry) -> dict[Graph, float]:
@@ -69,27 +64,20 @@ def _radicals(symmetry: Symmetry) -> Float[np.ndarray, "parameters"]:
     return np.concatenate([means, symmetry.tensors.radicals])
 
 
-def check_contractible(graphs: Sequence[Graph], tensors: Tensors) -> None:
-    """Refuse graphs that are no invariants of the matrices.
-
-    Raises:
-        ValueError: if rows and columns are permuted apart, and a node of a graph is both.
-    """
-    for graph in graphs:
-        if tensors.separate and not is_bipartite(graph):
-            raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
-
-
 def delta_forms(tensors: Tensors) -> dict[Graph, Form]:
     """Each coefficient in the basis of deltas as a linear form in the parameters, radicals apart."""
     forms: dict[Graph, Form] = {}
-    for edges, first, expansions in ((1, 0, tensors.means), (2, len(tensors.means), tensors.covariances)):
-        # Partitions that differ by the order of the two edges are the same graph and share its coefficient.
-        orbit = Counter(graph_of_slots(labels) for labels in partitions_of_edges(edges, tensors.separate))
-        for graph, size in orbit.items():
-            forms[graph] = _form(graph, size, first, expansions)
+    for first, expansions in ((0, tensors.means), (len(tensors.means), tensors.covariances)):
+        for graph in {graph for expansion in expansions for graph in expansion}:
+            forms[graph] = _form(graph, first, expansions)
     return forms
 
 
-def _form(graph: Graph, size: int, first: int, expansions: Sequence[Expansion]) -> Form:
-    return {first + b: tensor[graph] / size for b, tensor in enumerate(expansions) if tensor.get(graph)}
+def _form(graph: Graph, first: int, expansions: Sequence[Expansion]) -> Form:
+    """Products of deltas that differ by the order of the edges are the same graph and share its coefficient."""
+    edges = list(zip(graph.matrices, graph.edges, strict=True))
+    orders = {
+        (tuple(matrix for matrix, _ in order), first_appearance(node for _, edge in order for node in edge))
+        for order in permutations(edges)
+    }
+    return {first + b: tensor[graph] / len(orders) for b, tensor in enumerate(expansions) if tensor.get(graph)}

@@ -117,11 +117,19 @@ class Symmetry(ABC):
         """The graph among `graphs` whose invariant is the same on all matrices of this kind."""
         return graph
 
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph that is not an invariant under this symmetry.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        if type(graph) is not Graph:
+            raise ValueError(f"graph {graph} is not of single matrices: give one of the symmetry {self.name}")
+
     @abstractmethod
     def key(self, graph: Graph) -> str:
         """Name of an invariant in tables and files."""
 
-    @abstractmethod
     def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
         """The `tensors` at any size, which may be a variable: all blocks are then taken to be there.
 
@@ -129,7 +137,11 @@ class Symmetry(ABC):
             rows: of the matrix.
             columns: of the matrix.
             root: square root of such a number.
+
+        Raises:
+            NotImplementedError: members consist of several matrices.
         """
+        raise NotImplementedError(f"{self}: a single matrix has a size that can be a variable")
 
     @cached_property
     def tensors(self) -> Tensors:
@@ -207,8 +219,7 @@ class Symmetry(ABC):
 
         Those are independent entries, except for symmetric matrices: entries off their diagonal have half the variance.
         """
-        one, *others = (np.ones(shape) for shape in self.shapes)
-        centre = self.project((one, *others) if others else one)[0]
+        centre = self.project(self.assembled(*(np.ones(shape) for shape in self.shapes)))[0]
         return self.pack(Law(mean * centre, tuple(std**2 * np.eye(block.copies) for block in self.blocks)))
 
     def block_moments(self, data: Data) -> Float[Any, "*batch moments"]:
@@ -246,10 +257,14 @@ class Symmetry(ABC):
             raise ValueError(f"matrices of shape {stack.shape}: give a stack [..., {shape[0]}, {shape[1]}]")
         return stack
 
+    def assembled(self, *matrices: Any) -> Data:
+        """Members that consist of these arrays of matrices, one for each of `shapes`."""
+        (stack,) = matrices
+        return stack
+
     def standard_normal(self, generator: np.random.Generator, members: int) -> Data:
         """Members with independent standard normal entries; projected, they are standard normal in every block."""
-        (shape,) = self.shapes
-        return generator.standard_normal((members, *shape))
+        return self.assembled(*(generator.standard_normal((members, *shape)) for shape in self.shapes))
 
 
 def matrices_of(data: Data) -> tuple[Any, ...]:

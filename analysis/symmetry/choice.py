@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from analysis.symmetry.base import Symmetry
+from analysis.symmetry.chain import chain_of
 from analysis.symmetry.separate import Separate
 from analysis.symmetry.simultaneous import Simultaneous
 from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetric
@@ -20,11 +21,13 @@ KINDS: dict[str, Symmetry] = {
 
 
 def default_symmetry(data: Any) -> Symmetry:
-    """Simultaneous permutations for square matrices, separate ones for others.
+    """Simultaneous permutations for square matrices, separate ones for others, those of a chain for a tuple.
 
     Raises:
-        ValueError: if the data are not matrices of one shape [..., m, n].
+        ValueError: if the data are not matrices of one shape [..., m, n], or a tuple of such that is no chain.
     """
+    if isinstance(data, tuple):
+        return chain_of(data)
     rows, columns = _shape(data)
     return Simultaneous(rows) if rows == columns else Separate(rows, columns)
 

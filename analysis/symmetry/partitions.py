@@ -29,3 +29,9 @@ def equal_pairs(labels: Iterable[int], slots: Iterable[int]) -> Iterator[tuple[i
     first: dict[int, int] = {}
     for label, slot in zip(labels, slots, strict=True):
         yield first.setdefault(label, slot), slot
+
+
+def first_appearance(labels: Iterable[int]) -> tuple[int, ...]:
+    """The same partition with labels that count up from 0 in order of first appearance."""
+    new: dict[int, int] = {}
+    return tuple(new.setdefault(label, len(new)) for label in labels)

@@ -12,8 +12,8 @@ from jaxtyping import Float
 
 from analysis.symmetry.base import Coordinates, Shape, Symmetry
 from analysis.symmetry.blocks import Block
-from analysis.symmetry.tensors import Expansion, Number, Tensors
-from invariants import BIPARTITE, Graph, bipartite_key, enumerate_bipartite
+from analysis.symmetry.tensors import Number, Tensors, on_both_sides, projectors
+from invariants import BIPARTITE, Graph, bipartite_key, enumerate_bipartite, is_bipartite
 
 PARAMETERS = ("mean", "v0", "vC", "vR", "vE")
 """Mean of an entry; variances along J, along differences of columns, of rows, and along the rest."""
@@ -113,6 +113,16 @@ class Separate(Symmetry):
         """
         return bipartite_key(graph)
 
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph that is not an invariant under this symmetry.
+
+        Raises:
+            ValueError: if a node of the graph is both a row and a column.
+        """
+        super().check(graph)
+        if not is_bipartite(graph):
+            raise ValueError(f"graph {graph} is not bipartite: every node must be only a row or only a column")
+
     def evaluate(self, graphs: tuple[Graph, ...], data: Float[Any, "*batch m n"]) -> Float[np.ndarray, "*batch graphs"]:
         """Invariants of every matrix."""
         return super().evaluate(self.oriented(graphs), np.swapaxes(data, -1, -2) if self.wide else data)
@@ -129,15 +139,15 @@ class Separate(Symmetry):
     def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
         """Products of J/m or I - J/m on rows and J/n or I - J/n on columns are the projectors on the blocks."""
         m, n = rows, columns
-        (flat_rows, centred_rows), (flat_columns, centred_columns) = _projectors(m), _projectors(n)
-        projectors = (
+        (flat_rows, centred_rows), (flat_columns, centred_columns) = projectors(m), projectors(n)
+        pairs = (
             *((flat_rows, flat_columns), (flat_rows, centred_columns)),
             *((centred_rows, flat_columns), (centred_rows, centred_columns)),
         )
         return Tensors(
             means=({Graph(((0, 1),)): Fraction(1) / (m * n)},),
             mean_radicals=(root(m * n),),
-            covariances=tuple(_product(*pair) for pair in projectors),
+            covariances=tuple(on_both_sides(*pair) for pair in pairs),
             radicals=(1.0,) * 4,
             separate=True,
             mean_unit=1 / root(m * n),
@@ -148,18 +158,3 @@ class Separate(Symmetry):
         """Independent entries of one variance, without and with a mean; the full model."""
         mean, identity = np.eye(5)[0], np.array([0.0, 1.0, 1.0, 1.0, 1.0])
         return {"iid_zero_mean": (identity,), "iid": (mean, identity), "bipartite": tuple(np.eye(5))}
-
-
-def _projectors(size: Number) -> tuple[dict[bool, Number], dict[bool, Number]]:
-    """J/size and I - J/size, as coefficients of 1 (False) and of the Kronecker delta (True)."""
-    flat = Fraction(1) / size
-    return {False: flat}, {False: -flat, True: Fraction(1)}
-
-
-def _product(rows: dict[bool, Number], columns: dict[bool, Number]) -> Expansion:
-    """A projector on rows times one on columns."""
-    return {
-        Graph(((0, 1), (0 if same_row else 2, 1 if same_column else 3))): on_rows * on_columns
-        for same_row, on_rows in rows.items()
-        for same_column, on_columns in columns.items()
-    }

@@ -6,7 +6,7 @@ invariant of a graph; so every tensor is a table graph -> rational coefficient. 
 1/sqrt(D-1) factor out and are kept apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,6 +22,8 @@ Deltas = dict[Pairs, Number]
 """Coefficient of each product of Kronecker deltas, given by the pairs of slots they join."""
 Copy = list[tuple[Pairs, int, Number]]
 """How a vector h of sum zero is put into a matrix: terms (deltas, slot that h takes, coefficient)."""
+Sided = Mapping[bool, Number]
+"""A tensor on one side of a matrix: coefficients of 1 (False) and of the Kronecker delta (True)."""
 
 I, J, K, L = range(4)  # noqa: E741
 """Slots: the tensors act on M[i, j], or on M[i, j] M[k, l]."""
@@ -37,7 +39,7 @@ class Tensors(NamedTuple):
     """What each entry of a covariance multiplies."""
     radicals: tuple[Any, ...]
     separate: bool
-    """Whether rows and columns are labelled apart: then no delta joins a first index to a second one."""
+    """Whether rows and columns of a single matrix are labelled apart: then no delta joins a row to a column."""
     mean_unit: Any = 1.0
     """What x_a is multiplied by to be a parameter."""
 
@@ -87,3 +89,24 @@ def expand(deltas: Deltas, slots: int) -> Expansion:
         graph = graph_of_slots(tuple(identify(slots, pairs)))
         total[graph] = total.get(graph, Fraction(0)) + coefficient
     return total
+
+
+def projectors(size: Number) -> tuple[Sided, Sided]:
+    """J / size and I - J / size, of one side of a matrix."""
+    flat = Fraction(1) / size
+    return {False: flat}, {False: -flat, True: Fraction(1)}
+
+
+def on_both_sides(rows: Sided, columns: Sided, graph: Callable[[Pairs], Graph] = Graph) -> Expansion:
+    """A projector on rows times one on columns, contracted with two matrices.
+
+    Args:
+        rows: as `projectors` gives them.
+        columns: likewise.
+        graph: the graph with given edges (row, column), rows and columns numbered through.
+    """
+    return {
+        graph(((0, 1), (0 if same_row else 2, 1 if same_column else 3))): on_rows * on_columns
+        for same_row, on_rows in rows.items()
+        for same_column, on_columns in columns.items()
+    }

@@ -19,7 +19,7 @@ from analysis.model.coupling_covariance import (
     wick_covariance,
 )
 from analysis.model.couplings import coupled_expectations, first_order, fitted_couplings, whitened
-from analysis.model.cumulants import cumulant_table, evaluate_moments
+from analysis.model.cumulants import cumulant_table, distinct_moments
 from analysis.model.hermite import all_graphs, expected_products, wick_products
 from invariants import Graph, parse_bipartite
 from tests.reference import bipartite_invariants
@@ -100,7 +100,7 @@ def test_no_coupling_leaves_the_gaussian_expectations():
 def test_wick_polynomials_of_gaussian_members_have_mean_0_and_the_covariance():
     symmetry, members = Separate(3, 4), 20_000
     stack = model_of(symmetry, PARAMETERS).sample(jax.random.key(0), members)
-    t = evaluate_moments(cumulant_table(4, symmetry), bipartite_invariants(all_graphs(symmetry), stack))
+    t = distinct_moments(cumulant_table(4, symmetry), bipartite_invariants(all_graphs(symmetry), stack))
     wick, at = wick_products(t, PARAMETERS, symmetry), usable(symmetry)
     low = wick[:, :5]
     np.testing.assert_array_less(np.abs(low.mean(axis=0)), 5 * low.std(axis=0) / np.sqrt(members))
