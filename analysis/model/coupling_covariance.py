@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from analysis.model.cumulants import indices_of
+from analysis.model.graph_cumulants import labellings
 from analysis.model.hermite import HIGHEST, all_graphs, entry_cumulants
 from analysis.symmetry import Symmetry
 from analysis.symmetry.partitions import set_partitions

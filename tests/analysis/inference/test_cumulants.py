@@ -63,7 +63,7 @@ def test_cumulants_that_are_0_are_rejected_as_often_as_said(members, law):
         pattern_cumulants(*ensemble, symmetry).p[zero]
         for ensemble in zip(np.split(invariants, ensembles), np.split(moments, ensembles), strict=True)
     ]
-    assert 0.02 < np.mean(np.array(tests) < 0.05) < 0.065
+    assert 0.02 < np.mean(np.array(tests) < 0.05) < 0.08
     assert np.mean([np.min(benjamini_hochberg(p)) < 0.05 for p in tests]) < 0.11
 
 
@@ -109,7 +109,7 @@ def test_members_that_are_not_finite_are_left_out():
         cumulants(np.full((2, 3, 3), np.nan), 3)
 
 
-@pytest.mark.parametrize("symmetry", [Simultaneous(5), Separate(5, 5), Symmetric(5)], ids=str)
+@pytest.mark.parametrize("symmetry", [Separate(5, 5), Symmetric(5)], ids=str)
 def test_a_study_has_the_same_cumulants_of_connected_graphs(symmetry):
     stack = exponential(12, (5, 5))
     stack = stack + np.swapaxes(stack, 1, 2)

@@ -65,7 +65,7 @@ def test_cumulants_are_those_of_a_random_member_randomly_relabelled(symmetry, de
     ]
     fits = np.all(np.array(sizes) <= np.array(symmetry.shapes[0]), axis=1)
     np.testing.assert_array_equal(~np.isnan(kappa), fits)
-    chosen = np.flatnonzero(fits)[:: 1 if degree < 4 else 5]
+    chosen = np.flatnonzero(fits)[:: 1 if degree < 4 else 12]
     slow = [brute_force(stack, symmetry.graphs(degree)[i], separate) for i in chosen]
     np.testing.assert_allclose(kappa[chosen], slow, rtol=1e-9, atol=1e-12)
 
@@ -127,7 +127,7 @@ def test_the_exact_cumulants(fixtures, name):
     reference = json.loads((fixtures / "public_cumulants.json").read_text())
     checked = Counter()
     entries = [entry for entry in reference["ensembles"] + reference["rectangular"] if name in entry]
-    for entry in entries[:: 2 if name == "simultaneous" else 1]:  # 361 graphs take seconds to compile for each size
+    for entry in entries[:: 4 if name == "simultaneous" else 1]:  # 361 graphs take seconds to compile for each size
         stack = _stack(fixtures, entry)
         symmetry = Simultaneous(stack.shape[1]) if name == "simultaneous" else Separate(*stack.shape[1:])
         parse = Graph.parse if name == "simultaneous" else parse_bipartite
