@@ -178,3 +178,11 @@ def test_the_error_is_corrected_for_the_size_of_the_smaller_ensemble():
             assert found.w2_se == pytest.approx(expected, rel=1e-9)
         else:  # other draws of the same law
             assert found.w2_se == pytest.approx(expected, rel=0.2)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_two_members_are_enough_for_an_error(paired):
+    first, second = np.array([[1.0], [2.0]]), np.array([[2.0], [5.0]])
+    found = mean_difference(first, second, paired=paired)
+    reference = stats.ttest_rel(second, first) if paired else stats.ttest_ind(second, first, equal_var=False)
+    np.testing.assert_allclose((found.z, found.p), np.asarray(reference), rtol=1e-9)

@@ -160,3 +160,8 @@ def test_statistics_are_shown_in_a_notebook_and_convert():
     for s in (study(square), study(rng.standard_normal((30, 2, 3))), synthetic(epochs=2, layers=2)):
         notebook_forms(s)
     notebook_forms(study(square + np.swapaxes(square, 1, 2), Symmetric(4)))
+
+
+def test_only_a_path_through_epochs_has_a_last_one():
+    assert "deviate at the last epoch, status" in repr(synthetic(epochs=2, layers=1))
+    assert "deviate, status" in repr(synthetic(epochs=1, layers=1))

@@ -144,6 +144,13 @@ def test_every_matrix_product_states_its_precision():
 def test_integers_do_not_overflow():
     matrix = np.full((8, 8), 10**6)
     assert evaluate([PAPER[51]], matrix)[0] == (64e6) ** 4
+    odd = jnp.full((2, 2), 2**25 + 1, np.int32)  # no float32
+    assert evaluate([PAPER[0]], odd)[0] == 2 * (2**25 + 1)
+
+
+def test_integers_are_numbers_under_transformations():
+    matrix = np.arange(9, dtype=np.int32).reshape(3, 3)
+    np.testing.assert_allclose(jax.jit(lambda x: evaluate(PAPER, x))(matrix), evaluate(PAPER, matrix), rtol=1e-6)
 
 
 def test_second_call_compiles_nothing(caplog):

@@ -153,3 +153,10 @@ def test_resampling_nobody_or_others_is_refused_in_one_line():
         bootstrap(5, 1)
     with pytest.raises(ValueError, match="jackknife of 0 members"):
         jackknife(0)
+
+
+def test_a_difference_that_is_the_same_in_every_replicate_has_no_error():
+    constant = np.broadcast_to(2.0 + 3 * np.eye(4), (9, 4, 4))
+    found = assess(constant, bootstrap(9, replicates=50))
+    np.testing.assert_array_equal(found.difference, 0)
+    np.testing.assert_array_equal(found.deviation, 0)

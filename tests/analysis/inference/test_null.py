@@ -96,3 +96,8 @@ def test_distances_of_many_models_are_those_of_each():
 def test_nobody_has_no_null():
     with pytest.raises(ValueError, match="null distance of 0 members: give at least 1"):
         null_distance(GAUSSIAN, Simultaneous(5), 0)
+
+
+def test_every_further_member_brings_uniform_ensembles_nearer():
+    means = [null_distance(UNIFORM, Simultaneous(4), members).mean for members in (2, 3, 4, 5, 6)]
+    assert np.all(np.diff(means) < 0)

@@ -128,3 +128,8 @@ def test_the_largest_symmetry_that_is_not_rejected_is_accepted(p, identities, ex
 
 def test_symmetries_that_were_not_tested_are_not_accepted():
     assert accepted_permutations({Permutations.ROWS: 0.5}, 0.9) is Permutations.ROWS
+
+
+def test_the_smallest_p_is_that_of_the_observed_ensemble_among_199_others():
+    stack = normal(np.random.default_rng(0), (30, 4, 4)) + 5 * DIAGONAL
+    assert invariance_test(stack, Permutations.INDEPENDENT).p == 1 / 200

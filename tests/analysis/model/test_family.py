@@ -183,3 +183,10 @@ def test_public_likelihoods(fixtures):
         np.testing.assert_allclose(fitted.loglik, [each["value"] for each in reference], rtol=1e-11)
         np.testing.assert_allclose(fitted.f, [each["f"] for each in reference], atol=1e-13)
         assert [each["parameters"] for each in reference] == fitted.parameters.tolist()
+
+
+def test_the_cause_of_a_missing_likelihood_is_too_few_members_or_no_variation():
+    symmetry, moments = Simultaneous(4), np.random.default_rng(0).standard_normal((2, 10))
+    assert "fewer than 3 members" in str(fit_family(moments, symmetry).status)
+    constant = np.asarray(symmetry.block_moments(np.ones((6, 4, 4))))
+    assert "constant or linearly dependent" in str(fit_family(constant, symmetry).status)

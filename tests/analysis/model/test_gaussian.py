@@ -1,6 +1,7 @@
 """The model against the dense D^2-dimensional Gaussian, its round trips, and its behaviour at the edge."""
 
 import json
+from dataclasses import FrozenInstanceError
 
 import jax
 import numpy as np
@@ -154,3 +155,8 @@ def test_public_likelihoods(fixtures):
                 model = PIGMM.from_parameters(restricted["f"], dim=entry["D"])
                 assert model.log_prob(stack).sum() == pytest.approx(restricted["value"], rel=1e-10), name
         assert fit(stack).model.log_prob(stack).sum() == pytest.approx(entry["loglik"]["full"]["value"], rel=1e-10)
+
+
+def test_a_law_does_not_change():
+    with pytest.raises(FrozenInstanceError):
+        REGULAR.mean = np.zeros(2)  # pyright: ignore[reportAttributeAccessIssue]

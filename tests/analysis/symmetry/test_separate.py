@@ -201,3 +201,11 @@ def test_public_rectangular_numbers(fixtures):
     for pair in data["pairs"]:
         p, q = (model_of(Separate(pair["m"], pair["n"]), pair[name]) for name in "ab")
         np.testing.assert_allclose(wasserstein(p, q) ** 2, pair["w2_squared"], rtol=1e-12)
+
+
+def test_the_smaller_models_are_independent_entries_without_and_with_a_mean():
+    symmetry = Separate(2, 3)
+    (zero_mean,), (mean, variance) = symmetry.family["iid_zero_mean"], symmetry.family["iid"]
+    np.testing.assert_array_equal(zero_mean, symmetry.isotropic(0.0, 1.0))
+    np.testing.assert_allclose(0.3 * mean + 4 * variance, symmetry.isotropic(0.3, 2.0))
+    assert len(symmetry.family["bipartite"]) == 5

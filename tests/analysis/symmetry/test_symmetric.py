@@ -147,7 +147,7 @@ def test_public_numbers(kind, fixtures):
 def test_matrices_are_recognised_by_what_they_are():
     half = np.random.default_rng(2).standard_normal((4, 5, 5))
     stack = half + np.swapaxes(half, 1, 2)
-    assert recognised_symmetry(stack) == Symmetric(5)
+    assert recognised_symmetry(stack) == recognised_symmetry(1e-3 * stack) == Symmetric(5)
     assert recognised_symmetry(stack * (1 - np.eye(5))) == Symmetric(5, diagonal=False)
     assert recognised_symmetry(half).name == "simultaneous"
     assert recognised_symmetry(np.ones((4, 5, 5))).name == "simultaneous"
@@ -185,3 +185,8 @@ def test_wrong_input_is_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("dim", "dimensions"), [(2, [1, 1, 0]), (3, [1, 2, 0]), (4, [1, 3, 2]), (6, [1, 5, 9])])
+def test_dimensions_of_the_blocks_of_small_matrices(dim, dimensions):
+    assert [block.dimension for block in Symmetric(dim).blocks] == dimensions
