@@ -1,7 +1,9 @@
 """Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
 from analysis.contrast import Contrast, contrast
+from analysis.inference.couplings import Couplings, couplings
 from analysis.inference.cumulants import Cumulant, cumulants
+from analysis.inference.spectrum import Spectrum, spectrum
 from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
 from analysis.model.fitting import Fit, fit, fit_invariants, fit_moments
@@ -17,6 +19,7 @@ __all__ = [
     "PIGMM",
     "Chain",
     "Contrast",
+    "Couplings",
     "Cumulant",
     "EntryLaw",
     "Fit",
@@ -24,10 +27,12 @@ __all__ = [
     "Layers",
     "Separate",
     "Simultaneous",
+    "Spectrum",
     "Statistics",
     "Symmetric",
     "Symmetry",
     "contrast",
+    "couplings",
     "cumulants",
     "expectation",
     "expectations",
@@ -39,6 +44,7 @@ __all__ = [
     "iid_parameters",
     "model_of",
     "recognised_symmetry",
+    "spectrum",
     "study",
     "study_layers",
     "wasserstein",

@@ -3,7 +3,7 @@
 The difference d between the unbiased theory and the mean has expectation 0 under the model. Its error s comes from what
 each member contributes to it, r = (I - <I>) - (gradient of the theory) . influence: s^2 = sum r^2 / (N (N - 1)).
 
-Above `EXACT` members z = d/s + g/(2 sqrt N), with g the skewness of r: the studentised mean of skewed numbers is biased
+Above `EXACT` members z = d/s - g/(2 sqrt N), with g the skewness of r: the studentised mean of skewed numbers is biased
 by that; p from Student's law with N - 1 less the number of parameters. Up to `EXACT` members p is the rank of
 t = d / sqrt((N s^2 + 10 s_0^2) / (N + 10)), s_0^2 the mean of s^2 under the null, among draws of the model with
 exactly the observed fit. Beyond the outer tenth on either side log p falls linearly in |t - median|^1.5, with a fitted
