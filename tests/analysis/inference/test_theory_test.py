@@ -8,7 +8,8 @@ from scipy.stats import binom, kstest, norm, t
 from analysis import Separate, Simultaneous, Symmetric, Symmetry, expectations, fit, model_of
 from analysis.inference.conditional import conditional_ensembles
 from analysis.inference.multiplicity import benjamini_hochberg
-from analysis.inference.theory_test import EXACT, _tail, chance_level, theory_test
+from analysis.inference.tails import tail
+from analysis.inference.theory_test import EXACT, chance_level, theory_test
 from analysis.model.contractions import evaluate_table
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.spectrum import cycle
@@ -166,7 +167,7 @@ def test_p_of_few_members_is_that_of_their_normal_quantile():
 def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
     draws = np.sort(np.random.default_rng(5).standard_normal((99, 1)), axis=0)
     for rank in (10, 50, 80):  # from the largest
-        assert _tail(draws[-rank], draws)[0] == pytest.approx((1 + rank) / 100)
-    assert _tail(draws[-10] + 1e-12, draws)[0] == pytest.approx(10 / 100)
-    inside, outside = (_tail(draws[-10] + step, draws)[0] for step in (-1e-9, 1e-9))
+        assert tail(draws[-rank], draws)[0] == pytest.approx((1 + rank) / 100)
+    assert tail(draws[-10] + 1e-12, draws)[0] == pytest.approx(10 / 100)
+    inside, outside = (tail(draws[-10] + step, draws)[0] for step in (-1e-9, 1e-9))
     assert outside == pytest.approx(inside - 1 / 100, abs=1e-6)
