@@ -119,7 +119,8 @@ def inspect(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry, epoch: int, l
     if cause := _obstacle(stack, symmetry):
         raise ValueError(cause)
     members, graphs = len(stack), (*symmetry.graphs(3), *symmetry.graphs(4))
-    blocks, values = np.asarray(symmetry.block_moments(stack)), symmetry.evaluate(graphs, stack)
+    values = symmetry.evaluate(symmetry.every, stack)[:, -len(graphs) :]
+    blocks = np.asarray(symmetry.block_moments(stack))
     model = fit_moments(blocks, symmetry).model
     whitened = whitened_coordinates(stack, model)
     distances = mahalanobis_quantiles(blocks, symmetry)

@@ -48,7 +48,7 @@ def study(data: Any, symmetry: Symmetry | None = None, law: EntryLaw | None = No
     if not finite.any():
         raise ValueError(f"none of {len(finite)} members is finite: nothing to study; look for divergence in training")
     kept = chosen_members(data, finite)
-    values, block_moments = symmetry.evaluate(symmetry.observed, kept), np.asarray(symmetry.block_moments(kept))
+    values, block_moments = symmetry.evaluate_observed(kept), np.asarray(symmetry.block_moments(kept))
     every = centred_invariants(kept, block_moments, symmetry.every, symmetry) if symmetry.every else None
     return describe(values, block_moments, symmetry, law, int(np.sum(~finite)), every)
 

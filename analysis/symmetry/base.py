@@ -245,6 +245,12 @@ class Symmetry(ABC):
         """Invariants of every member."""
         return np.asarray(evaluate(graphs, data))
 
+    def evaluate_observed(self, data: Data) -> Float[np.ndarray, "*batch observed"]:
+        """Invariants observed, by the program that evaluates `every` one: to compile another takes seconds."""
+        if not self.every:
+            return self.evaluate(self.observed, data)
+        return self.evaluate(self.every, data)[..., [self.every.index(graph) for graph in self.observed]]
+
     def read(self, data: Any) -> Data:
         """The members as float64 arrays [*batch, m, n].
 

@@ -48,7 +48,7 @@ def recording_of(stack: Float[np.ndarray, "N m n"], symmetry: Symmetry) -> Recor
     graphs = symmetry.observed
     invariants = np.full((len(stack), 1, 1, len(graphs)), np.nan)
     block_moments = np.full((len(stack), 1, 1, len(symmetry.moment_names)), np.nan)
-    invariants[finite, 0, 0] = symmetry.evaluate(graphs, stack[finite])
+    invariants[finite, 0, 0] = symmetry.evaluate_observed(stack[finite])
     block_moments[finite, 0, 0] = symmetry.block_moments(stack[finite])
     every = np.full((len(stack), 1, 1, len(symmetry.every)), np.nan)
     every[finite, 0, 0] = centred_invariants(stack[finite], block_moments[finite, 0, 0], symmetry.every, symmetry)
