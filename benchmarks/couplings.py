@@ -19,7 +19,6 @@ from analysis.inference.coupled_predictions import coupled_predictions
 from analysis.inference.couplings import couplings_of
 from analysis.inference.multiplicity import LEVEL
 from analysis.inference.selection import select_couplings
-from analysis.model.hermite import all_graphs
 
 Draw = Callable[[int, int], np.ndarray]
 """Ensemble of a run with a number of members."""
@@ -35,7 +34,7 @@ def share(hits: list[bool] | np.ndarray) -> str:
 def show(name: str, draw: Draw, truth: dict[str, float], members: int, options: argparse.Namespace) -> None:
     """All rates for one law, whose couplings are known where `truth` says so."""
     symmetry = Separate(options.rows, options.columns)
-    graphs = all_graphs(symmetry)
+    graphs = symmetry.every
     scores, covered, chosen, deviating, start, seconds = [], [], [], [], 0.0, 0.0
     for run in range(options.runs):
         stack = draw(run, members)

@@ -14,6 +14,7 @@ from scipy.special import stdtr
 from analysis.inference.couplings import cumulants_of_means
 from analysis.inference.leaving_out import left_out, pseudo_values
 from analysis.inference.multiplicity import LEVEL, benjamini_hochberg
+from analysis.inference.theory_test import SKEW
 from analysis.model.coupling_covariance import coupled_graphs
 from analysis.model.couplings import coupled_expectations, first_order, fitted_couplings, whitened
 from analysis.model.plugin import parameters_from_moments
@@ -23,8 +24,6 @@ from invariants import Graph
 
 FEWEST = 20
 """Members below which errors over members are too rough for tests of many invariants."""
-SKEW = 3.0
-"""Largest skewness that is corrected for."""
 ROUNDING = 1e-11
 """Differences below this fraction of the invariants are rounding errors, spread by the pseudo-values."""
 

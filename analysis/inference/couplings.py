@@ -17,10 +17,12 @@ from analysis.inference.nesting import wald_within
 from analysis.model.coupling_covariance import DEGREES, coupled_graphs, usable
 from analysis.model.couplings import FirstOrder, first_order, fitted_couplings, whitened
 from analysis.model.cumulants import cumulant_table, evaluate_cumulants
-from analysis.model.hermite import HIGHEST, all_graphs
+from analysis.model.fitting import exclusion, read_ensemble
+from analysis.model.hermite import HIGHEST
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.status import OK, joined
 from analysis.symmetry import Symmetry, default_symmetry
+from analysis.symmetry.base import chosen_members, finite_members
 from invariants import Graph
 
 FEWEST = 5
@@ -58,20 +60,26 @@ class Couplings(NamedTuple):
 
 
 def couplings(data: Any, symmetry: Symmetry) -> Couplings:
-    """Couplings of an ensemble of matrices [N, m, n] under separate permutations, all entries finite.
+    """Couplings of an ensemble of matrices [N, m, n] under separate permutations.
 
-    One constant is subtracted from all entries first: nothing but rounding errors depends on it. Of square matrices the
-    status tells whether separate permutations are rejected within simultaneous ones.
+    Members with a non-finite entry are left out, and the status says so. One constant is subtracted from all entries
+    first: nothing but rounding errors depends on it. Of square matrices the status tells whether separate permutations
+    are rejected within simultaneous ones.
 
     Raises:
-        ValueError: if the data are not matrices of the shape of the symmetry, or it is not that of separate
-            permutations.
+        ValueError: if the data are not matrices of the shape of the symmetry, it is not that of separate permutations,
+            or no member is finite.
     """
-    data = symmetry.read(data)
+    read = read_ensemble(data, symmetry)
+    finite = finite_members(read)
+    if not finite.any():
+        raise ValueError(f"none of {len(finite)} members is finite: no couplings; look for divergence in training")
+    data = chosen_members(read, finite)
+    left = exclusion(len(data), tuple(np.flatnonzero(~finite).tolist()))
     centred = data - data.mean()
-    values = symmetry.evaluate(all_graphs(symmetry), centred)
+    values = symmetry.evaluate(symmetry.every, centred)
     found = couplings_of(values, np.asarray(symmetry.block_moments(centred)), symmetry)
-    return found._replace(status=joined((found.status, separation(data, symmetry))))
+    return found._replace(status=joined((left, found.status, separation(data, symmetry))))
 
 
 def couplings_of(
@@ -82,7 +90,7 @@ def couplings_of(
     g = C^-1 delta, score = N delta^T C^-1 delta, dof = number of graphs that fit into the matrix; p by chi^2.
 
     Args:
-        values: invariants of the members, in the order of `all_graphs`.
+        values: invariants of the members, in the order of `symmetry.every`.
         block_moments: of the same members.
         symmetry: that of separate permutations.
 
@@ -99,7 +107,7 @@ def couplings_of(
     y = whitened(law, kappa)
     kappa_se = np.where(kept, law.scale, np.nan) / np.sqrt(members)
     g, spread = fitted_couplings(law, y, kept)
-    robust = np.full(len(g), np.nan) if nothing else _robust_error(g, values, block_moments, symmetry)
+    robust = np.full(len(g), np.nan) if nothing else _robust_error(values, block_moments, symmetry)
     degree = np.array([graph.degree for graph in graphs])
     dof = np.array([np.sum(kept & (degree == k)) for k in DEGREES])
     score = members * np.array([np.sum(y[degree == k] ** 2) for k in DEGREES])
@@ -157,13 +165,11 @@ def confounded(p: float, status: str = OK) -> str:
     )
 
 
-def _robust_error(
-    g: Float[np.ndarray, "graphs"], values: np.ndarray, block_moments: np.ndarray, symmetry: Symmetry
-) -> Float[np.ndarray, "graphs"]:
+def _robust_error(values: np.ndarray, block_moments: np.ndarray, symmetry: Symmetry) -> Float[np.ndarray, "graphs"]:
     parts = left_out(values, block_moments, symmetry)
     law = first_order(parts.parameters, symmetry)
     others, _ = fitted_couplings(law, whitened(law, cumulants_of_means(parts.means, symmetry)), usable(symmetry))
-    return error_of(g, others)
+    return error_of(others)
 
 
 def _few(members: int) -> str:

@@ -49,6 +49,6 @@ def pseudo_values(
     return groups * whole - (groups - 1) * parts
 
 
-def error_of(whole: Float[np.ndarray, "*rest"], parts: Float[np.ndarray, "groups *rest"]) -> Float[np.ndarray, "*rest"]:
-    """Standard error of a statistic, sqrt(<(v - <v>)^2> / (G - 1)) with v its pseudo-values."""
-    return np.asarray(np.std(pseudo_values(whole, parts), axis=0) / np.sqrt(len(parts) - 1))
+def error_of(parts: Float[np.ndarray, "groups *rest"]) -> Float[np.ndarray, "*rest"]:
+    """Standard error of a statistic, sqrt((G - 1) <(part - <part>)^2>): that of the mean of its pseudo-values."""
+    return np.asarray(np.sqrt(len(parts) - 1) * np.std(parts, axis=0))

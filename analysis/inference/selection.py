@@ -77,7 +77,7 @@ class _Fitted(NamedTuple):
     ) -> tuple[Float[np.ndarray, "graphs"], Float[np.ndarray, "graphs"]]:
         """The chosen couplings and their errors over members."""
         g, _ = fitted_couplings(self.law, self.y, chosen)
-        return g, error_of(g, fitted_couplings(self.others, self.others_y, chosen)[0])
+        return g, error_of(fitted_couplings(self.others, self.others_y, chosen)[0])
 
     def p(self, coupling: int, chosen: Bool[np.ndarray, "graphs"]) -> float:
         """Of one more coupling: by its score if it is the first, else by its error."""

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from scipy.special import ndtri, stdtr
 
 from analysis.inference.conditional import ENTRIES, evaluated
+from analysis.inference.leaving_out import error_of
 from analysis.inference.tails import tail
 from analysis.model.status import OK
 from analysis.symmetry import Symmetry
@@ -96,10 +97,10 @@ def vanishing_test(
 def _jackknife_error(
     statistic: Statistic, values: Float[np.ndarray, "*batch N needed"]
 ) -> Float[np.ndarray, "*batch statistics"]:
-    """Standard error from leaving out each member: sqrt((N - 1) / N sum (v_i - <v>)^2)."""
+    """Standard error from leaving out each member."""
     members = values.shape[-2]
     without = statistic((np.sum(values, axis=-2, keepdims=True) - values) / (members - 1))
-    return np.asarray(np.sqrt((members - 1) * np.var(without, axis=-2)))
+    return error_of(np.moveaxis(without, -2, 0))
 
 
 def _positive(error: np.ndarray, value: np.ndarray) -> np.ndarray:

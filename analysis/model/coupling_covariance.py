@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from analysis.model.cumulants import indices_of
 from analysis.model.graph_cumulants import labellings
-from analysis.model.hermite import HIGHEST, all_graphs, entry_cumulants
+from analysis.model.hermite import HIGHEST, entry_cumulants
 from analysis.symmetry import Symmetry
 from analysis.symmetry.partitions import set_partitions
 from invariants import Graph
@@ -38,20 +38,20 @@ class Pairings(NamedTuple):
 
 @cache
 def coupled_graphs(symmetry: Symmetry) -> tuple[Graph, ...]:
-    """The connected graphs of degree 3 and 4: 6 and 17.
+    """The patterns of separate permutations, connected graphs of degree 3 and 4: 6 and 17.
 
     Raises:
         ValueError: if the symmetry does not permute rows and columns apart.
     """
     if not symmetry.tensors.separate:
         raise ValueError(f"couplings under {symmetry}: give the symmetry of separate permutations of rows and columns")
-    return tuple(graph for degree in DEGREES for graph in symmetry.graphs(degree) if len(graph.components) == 1)
+    return symmetry.patterns
 
 
 @cache
 def coupled_positions(symmetry: Symmetry) -> Int[np.ndarray, "graphs"]:
-    """Positions of `coupled_graphs` among `all_graphs`."""
-    return np.array([all_graphs(symmetry).index(graph) for graph in coupled_graphs(symmetry)])
+    """Positions of `coupled_graphs` among `symmetry.every`."""
+    return np.array([symmetry.every.index(graph) for graph in coupled_graphs(symmetry)])
 
 
 @cache
@@ -65,11 +65,11 @@ def usable(symmetry: Symmetry) -> Bool[np.ndarray, "graphs"]:
 
 @cache
 def label_sums(symmetry: Symmetry) -> Float[np.ndarray, "graphs graphs"]:
-    """A over `all_graphs`: I_G = sum_H A_GH t_H.
+    """A over `symmetry.every`: I_G = sum_H A_GH t_H.
 
     A_GH = (m)_rows (n)_columns of H times the number of ways to identify rows and columns of G that give H.
     """
-    graphs = all_graphs(symmetry)
+    graphs = symmetry.every
     position = {graph: k for k, graph in enumerate(graphs)}
     matrix = np.zeros((len(graphs), len(graphs)))
     for graph in graphs:
@@ -88,12 +88,12 @@ def connected_sums(symmetry: Symmetry) -> Float[np.ndarray, "graphs graphs"]:
 def cumulant_covariance(
     parameters: Float[np.ndarray, "*batch parameters"], symmetry: Symmetry
 ) -> Float[np.ndarray, "*batch connected graphs"]:
-    """B_GK = E :t_G: :t_K:, of `coupled_graphs` with `all_graphs`; 0 between degrees, and where indices run out.
+    """B_GK = E :t_G: :t_K:, of `coupled_graphs` with `symmetry.every`; 0 between degrees, and where indices run out.
 
     B_GK = sum over pairings s of the edges of both of E prod_e Cov(e, s(e)) over two independent labellings. A product
     of deltas that joins r pairs of row labels and c of column labels, none twice, has probability 1/((m)_r (n)_c).
     """
-    graphs, coupled = all_graphs(symmetry), coupled_graphs(symmetry)
+    graphs, coupled = symmetry.every, coupled_graphs(symmetry)
     both, row, column, neither = np.moveaxis(entry_cumulants(parameters, symmetry)[..., 1:], -1, 0)
     deltas = np.stack([neither, row - neither, column - neither, both - row - column + neither], axis=-1)
     total = np.zeros((*parameters.shape[:-1], len(coupled), len(graphs)))

@@ -91,7 +91,7 @@ def fitted_couplings(
 def coupled_expectations(
     parameters: Float[np.ndarray, "*batch parameters"], g: Float[np.ndarray, "*batch couplings"], symmetry: Symmetry
 ) -> Float[np.ndarray, "*batch graphs"]:
-    """E[I_H] of `all_graphs`, connected or not, to first order in the couplings g of `coupled_graphs`.
+    """E[I_H] of `symmetry.every`, connected or not, to first order in the couplings g of `coupled_graphs`.
 
     E[:t_K:] = sum_G (A^T g)_G B_GK for K of degree 3 and 4, and 0 for lower ones; from these E[t_H] and E[I_H] exactly.
     """

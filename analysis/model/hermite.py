@@ -32,11 +32,6 @@ class WickTable(NamedTuple):
     """How often each monomial multiplies what is left of the product of a row."""
 
 
-def all_graphs(symmetry: Symmetry) -> tuple[Graph, ...]:
-    """The graphs of degree 1 to 4, by degree."""
-    return tuple(graph for degree in range(1, HIGHEST + 1) for graph in symmetry.graphs(degree))
-
-
 def entry_cumulants(
     parameters: Float[np.ndarray, "*batch parameters"], symmetry: Symmetry
 ) -> Float[np.ndarray, "*batch patterns"]:
@@ -52,7 +47,7 @@ def expected_products(
     parameters: Float[np.ndarray, "*#batch parameters"],
     symmetry: Symmetry,
 ) -> Float[np.ndarray, "*batch graphs"]:
-    """E[t_H] of `all_graphs` from the expectations of their Wick polynomials: all 0 under the Gaussian law itself.
+    """E[t_H] of `symmetry.every` from the expectations of their Wick polynomials: all 0 under the Gaussian law itself.
 
     E[t_H] = sum over subsets K of the edges of E[:t_K:] times the Gaussian expectation of the product of the others.
     """
@@ -72,7 +67,7 @@ def wick_products(
 
 
 def _transformed(t: np.ndarray, cumulants: np.ndarray, symmetry: Symmetry) -> np.ndarray:
-    table = _wick_table(all_graphs(symmetry))
+    table = _wick_table(symmetry.every)
     monomials = np.prod(cumulants[..., None, :] ** table.powers, axis=-1)
     size = len(table.counts[0])
     matrix = (monomials @ table.counts.reshape(len(monomials.T), -1)).reshape(*monomials.shape[:-1], size, size)

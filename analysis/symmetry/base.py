@@ -1,16 +1,15 @@
 """A permutation symmetry as a value: the data it describes, its blocks, its parameters, its graphs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from math import sqrt
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from analysis.symmetry.blocks import Block, Law, pack_symmetric, unpack_symmetric, upper_triangle
-from analysis.symmetry.tensors import Number, Tensors
+from analysis.symmetry.tensors import Tensors
 from invariants import Graph, evaluate
 
 Shape = tuple[int, int]
@@ -130,23 +129,10 @@ class Symmetry(ABC):
     def key(self, graph: Graph) -> str:
         """Name of an invariant in tables and files."""
 
-    def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
-        """The `tensors` at any size, which may be a variable: all blocks are then taken to be there.
-
-        Args:
-            rows: of the matrix.
-            columns: of the matrix.
-            root: square root of such a number.
-
-        Raises:
-            NotImplementedError: members consist of several matrices.
-        """
-        raise NotImplementedError(f"{self}: a single matrix has a size that can be a variable")
-
-    @cached_property
+    @property
+    @abstractmethod
     def tensors(self) -> Tensors:
         """Mean and covariance of the entries in the basis of Kronecker deltas, parameter by parameter."""
-        return self.tensors_at(*self.shapes[0])
 
     @property
     @abstractmethod

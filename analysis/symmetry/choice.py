@@ -9,11 +9,12 @@ from analysis.symmetry.base import Symmetry
 from analysis.symmetry.chain import chain_of
 from analysis.symmetry.separate import Separate
 from analysis.symmetry.simultaneous import Simultaneous
+from analysis.symmetry.single import SingleMatrix
 from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetric
 
 NAMES = (Simultaneous.name, Separate.name, Symmetric.name)
 """The symmetries that can be chosen by name."""
-KINDS: dict[str, Symmetry] = {
+KINDS: dict[str, SingleMatrix] = {
     **{symmetry.name: symmetry for symmetry in (Simultaneous(4), Separate(2, 2), Symmetric(4))},
     "zero-diagonal": Symmetric(4, diagonal=False),
 }

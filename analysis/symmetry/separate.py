@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from analysis.symmetry.base import Coordinates, Shape, Symmetry
+from analysis.symmetry.base import Coordinates, Shape
 from analysis.symmetry.blocks import Block
+from analysis.symmetry.single import SingleMatrix
 from analysis.symmetry.tensors import Number, Tensors, on_both_sides, projectors
 from invariants import BIPARTITE, Graph, bipartite_key, enumerate_bipartite, is_bipartite
 
@@ -20,7 +21,7 @@ PARAMETERS = ("mean", "v0", "vC", "vR", "vE")
 
 
 @dataclass(frozen=True)
-class Separate(Symmetry):
+class Separate(SingleMatrix):
     """S_m on rows and S_n on columns: V_m (x) V_n = 1 + H_n + H_m + H_m (x) H_n, the two-way random-effects model.
 
     Raises:

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.symmetry import tensors
-from analysis.symmetry.base import Coordinates, Entries, Shape, Symmetry, above_diagonal
+from analysis.symmetry.base import Coordinates, Entries, Shape, above_diagonal
 from analysis.symmetry.blocks import Block, pack_symmetric
+from analysis.symmetry.single import SingleMatrix
 from analysis.symmetry.tensors import Copy, Deltas, I, J, K, L, Number, Tensors
 from invariants import PAPER, Graph, enumerate_graphs, name
 
@@ -22,7 +23,7 @@ f12, f13: variances on V_2 and V_3."""
 
 
 @dataclass(frozen=True)
-class Simultaneous(Symmetry):
+class Simultaneous(SingleMatrix):
     """S_D on rows and columns together: V_D (x) V_D = 2 V_0 + 3 V_H + V_2 + V_3.
 
     Raises:

@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.symmetry import tensors
-from analysis.symmetry.base import Coordinates, Entries, Shape, Symmetry, above_diagonal
+from analysis.symmetry.base import Coordinates, Entries, Shape, above_diagonal
 from analysis.symmetry.blocks import Block, Law
 from analysis.symmetry.simultaneous import remaining_diagonal, symmetric_identity, third_copy, trivial_tensors
+from analysis.symmetry.single import SingleMatrix
 from analysis.symmetry.tensors import Copy, Deltas, Expansion, I, J, K, L, Number, Tensors
 from invariants import Graph, enumerate_undirected, undirected
 
@@ -23,7 +24,7 @@ equal to them."""
 
 
 @dataclass(frozen=True)
-class Symmetric(Symmetry):
+class Symmetric(SingleMatrix):
     """S_D on symmetric matrices, whose space is 2 V_0 + 2 V_H + V_2, or V_0 + V_H + V_2 where the diagonal is 0.
 
     Lengths and densities are those of the Frobenius norm: an entry off the diagonal counts twice.

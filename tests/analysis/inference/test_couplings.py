@@ -9,7 +9,6 @@ import pytest
 from analysis import Separate, model_of
 from analysis.inference.couplings import couplings, couplings_of, separation
 from analysis.model.coupling_covariance import coupled_graphs
-from analysis.model.hermite import all_graphs
 from invariants import parse_bipartite
 from tests.reference import bipartite_invariants
 
@@ -18,7 +17,7 @@ PARAMETERS = [0.3, 0.7, 1.4, 0.4, 0.9]
 
 def of(stack: np.ndarray):
     symmetry, centred = Separate(*stack.shape[1:]), stack - stack.mean()
-    values = bipartite_invariants(all_graphs(symmetry), centred)
+    values = bipartite_invariants(symmetry.every, centred)
     return couplings_of(values, np.asarray(symmetry.block_moments(centred)), symmetry)
 
 
@@ -62,7 +61,7 @@ def test_gaussian_members_give_scores_of_their_degrees_of_freedom():
     symmetry, runs = Separate(4, 5), 50
     model = model_of(symmetry, PARAMETERS)
     stack = model.sample(jax.random.key(1), 100 * runs)
-    values = bipartite_invariants(all_graphs(symmetry), stack).reshape(runs, 100, -1)
+    values = bipartite_invariants(symmetry.every, stack).reshape(runs, 100, -1)
     stack = stack.reshape(runs, 100, 4, 5)
     moments = np.asarray(symmetry.block_moments(stack))
     found = [couplings_of(v, b, symmetry) for v, b in zip(values, moments, strict=True)]
@@ -146,3 +145,13 @@ def test_public_scores(fixtures):
             kappa = np.array([listed[key] for key in data["graph_keys"][degree]], dtype=float)
             np.testing.assert_allclose(found.kappa[part], kappa, atol=1e-12)
         assert found.graphs == tuple(parse_bipartite(key) for degree in "34" for key in data["graph_keys"][degree])
+
+
+def test_members_that_are_not_finite_are_left_out_and_said():
+    stack = np.random.default_rng(8).standard_normal((12, 4, 5))
+    stack[3, 1, 1] = np.nan
+    found, kept = couplings(stack, Separate(4, 5)), couplings(np.delete(stack, 3, axis=0), Separate(4, 5))
+    np.testing.assert_array_equal(found.g, kept.g)
+    assert "1 of 12 members" in found.status
+    with pytest.raises(ValueError, match="none of 2 members is finite"):
+        couplings(np.full((2, 4, 5), np.nan), Separate(4, 5))

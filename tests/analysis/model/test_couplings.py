@@ -20,7 +20,7 @@ from analysis.model.coupling_covariance import (
 )
 from analysis.model.couplings import coupled_expectations, first_order, fitted_couplings, whitened
 from analysis.model.cumulants import cumulant_table, distinct_moments
-from analysis.model.hermite import all_graphs, expected_products, wick_products
+from analysis.model.hermite import expected_products, wick_products
 from invariants import Graph, parse_bipartite
 from tests.reference import bipartite_invariants
 
@@ -73,7 +73,7 @@ def test_the_covariance_of_wick_polynomials_is_that_of_symmetric_tensors(shape):
 def test_first_order_expectations_of_all_invariants_are_those_of_symmetric_tensors():
     """Stein's identity: E :I_G: f = <T_G, Cov^k E f^(k)>, and the k-th derivative of I_H needs its tensor only."""
     symmetry = Separate(2, 3)
-    graphs, at = all_graphs(symmetry), coupled_graphs(symmetry)
+    graphs, at = symmetry.every, coupled_graphs(symmetry)
     covariance, mean = dense_covariance(PARAMETERS, symmetry), np.full(symmetry.size, PARAMETERS[0])
     gaussian = expectations(PARAMETERS, graphs, symmetry)
     tensors = {graph: dense_tensor(graph, symmetry) for graph in (*graphs[5:], *at)}
@@ -94,13 +94,13 @@ def test_no_coupling_leaves_the_gaussian_expectations():
         symmetry = Separate(*shape)
         parameters = np.stack([PARAMETERS, 2 * PARAMETERS])
         found = coupled_expectations(parameters, np.zeros((2, 23)), symmetry)
-        np.testing.assert_allclose(found, expectations(parameters, all_graphs(symmetry), symmetry), rtol=1e-11)
+        np.testing.assert_allclose(found, expectations(parameters, symmetry.every, symmetry), rtol=1e-11)
 
 
 def test_wick_polynomials_of_gaussian_members_have_mean_0_and_the_covariance():
     symmetry, members = Separate(3, 4), 20_000
     stack = model_of(symmetry, PARAMETERS).sample(jax.random.key(0), members)
-    t = distinct_moments(cumulant_table(4, symmetry), bipartite_invariants(all_graphs(symmetry), stack))
+    t = distinct_moments(cumulant_table(4, symmetry), bipartite_invariants(symmetry.every, stack))
     wick, at = wick_products(t, PARAMETERS, symmetry), usable(symmetry)
     low = wick[:, :5]
     np.testing.assert_array_less(np.abs(low.mean(axis=0)), 5 * low.std(axis=0) / np.sqrt(members))

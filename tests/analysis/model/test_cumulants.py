@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import Separate, Simultaneous, Symmetric, expectations, model_of
+from analysis.model.coupling_covariance import connected_covariance
 from analysis.model.cumulant_errors import gaussian_error
 from analysis.model.cumulants import graph_cumulants
 from analysis.symmetry import Symmetry
@@ -164,3 +165,12 @@ def _stack(fixtures, entry) -> np.ndarray:
         if isinstance(item, dict) and item.get("id") == entry["id"]
     ]
     return np.array(found["entries"], float) / found["denominator"]
+
+
+def test_both_derivations_of_the_error_agree():
+    """Contractions of graphs one by one, for any symmetry; and counts of joined labels, for separate ones."""
+    symmetry, parameters = Separate(4, 6), np.array([0.3, 2.0, 1.5, 0.6, 1.0])
+    variances = np.diagonal(connected_covariance(parameters, symmetry))
+    np.testing.assert_allclose(
+        gaussian_error(symmetry.patterns, parameters, symmetry, 7) ** 2, variances / 7, rtol=1e-12
+    )
