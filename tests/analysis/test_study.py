@@ -165,3 +165,8 @@ def test_statistics_are_shown_in_a_notebook_and_convert():
 def test_only_a_path_through_epochs_has_a_last_one():
     assert "deviate at the last epoch, status" in repr(synthetic(epochs=2, layers=1))
     assert "deviate, status" in repr(synthetic(epochs=1, layers=1))
+
+
+def test_unbiased_parameters_are_those_of_the_fit():
+    stack = np.random.default_rng(5).standard_normal((7, 4, 4))
+    np.testing.assert_array_equal(study(stack).unbiased, fit(stack).unbiased)

@@ -225,3 +225,9 @@ def test_description_is_one_line(folder: Path):
     text = load("mine", folder).describe()
     assert text.startswith("mine: 30 training and 12 test images of 5x4x1 pixels in 3 classes, from IDX files in")
     assert "\n" not in text
+
+
+def test_sizes_of_the_known_sets_are_those_that_are_published():
+    assert KNOWN["mnist"] == KNOWN["fashion_mnist"] == KNOWN["kmnist"] == Known(60000, 10000, (28, 28, 1), 10)
+    assert KNOWN["cifar10"] == Known(50000, 10000, (32, 32, 3), 10)
+    assert KNOWN["cifar100"] == Known(50000, 10000, (32, 32, 3), 100)

@@ -1,6 +1,6 @@
 """Layouts of platforms train the same members: on a CPU, each is forced in turn and compared with the plain one."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import jax
 import jax.numpy as jnp
@@ -66,3 +66,8 @@ def test_a_tpu_fills_batches_up_to_its_tiles():
     assert [layout_of(platform).signed for platform in ("cpu", "tpu", "cuda", "gpu", "rocm")] == [False] * 2 + [
         True
     ] * 3
+
+
+def test_a_layout_does_not_change():
+    with pytest.raises(FrozenInstanceError):
+        PLAIN.signed = True  # pyright: ignore[reportAttributeAccessIssue]

@@ -94,6 +94,9 @@ def test_quantiles_of_the_distance():
     np.testing.assert_allclose(quantiles.observed, quantiles.expected, rtol=0.03)
     distances = block_energies(moments_of(stack), Simultaneous(5)).sum(axis=1)
     assert kstest(distances, chi2(25).cdf).pvalue > 1e-3
+    batch = mahalanobis_quantiles(moments_of(stack).reshape(4, 1000, -1), Simultaneous(5), points=9)
+    one = mahalanobis_quantiles(moments_of(stack[1000:2000]), Simultaneous(5), points=9)
+    np.testing.assert_allclose(batch.observed[1], one.observed)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from analysis import Separate, Simultaneous, Symmetric, Symmetry, expectations, 
 from analysis.inference.conditional import conditional_ensembles
 from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.tails import tail
-from analysis.inference.theory_test import EXACT, chance_level, theory_test
+from analysis.inference.theory_test import EXACT, TheoryTest, chance_level, theory_test
 from analysis.model.contractions import evaluate_table
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.spectrum import cycle
@@ -171,3 +171,11 @@ def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
     assert tail(draws[-10] + 1e-12, draws)[0] == pytest.approx(10 / 100)
     inside, outside = (tail(draws[-10] + step, draws)[0] for step in (-1e-9, 1e-9))
     assert outside == pytest.approx(inside - 1 / 100, abs=1e-6)
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.7, 3.0])
+def test_chance_leaves_five_percent_of_biased_deviations_above_its_level(bias):
+    members, std, error = 100, np.array([2.0]), np.array([0.3])
+    test = TheoryTest(std, std, error, bias * error, "ok")
+    level, freedom = chance_level(test, std, members, SQUARE)[0] * std[0] / error[0], members - 1 - 13
+    assert t.sf(level - bias, freedom) + t.sf(level + bias, freedom) == pytest.approx(0.05, rel=1e-4)

@@ -177,3 +177,17 @@ def test_the_effect_does_not_grow_by_chance_alone():
     """sqrt(T^2 / N) would be about sqrt(8 / 20) without any difference."""
     stacks = np.random.default_rng(9).standard_normal((200, 60, 4, 4))
     assert np.median(identities(moments_of(stacks), 4).effect) < 0.25
+
+
+@pytest.mark.parametrize(("apart", "status"), [(1e-10, "ok"), (1e-13, "contrasts are constant or linearly dependent")])
+def test_contrasts_that_are_equal_but_for_rounding_are_dependent(apart, status):
+    covariance = np.array([[1, 1 - apart], [1 - apart, 1]])
+    assert str(wald(np.array([0.3, 0.2]), covariance, members=30).status).startswith(status)
+
+
+def test_pseudo_values_of_two_members_are_unknown_on_the_trivial_block():
+    moments = np.random.default_rng(0).standard_normal((4, 2, 10))
+    values = pseudo_values(moments, Simultaneous(4))
+    assert values.shape == (4, 2, 13)
+    assert np.all(np.isnan(values[..., 2:5]))
+    assert np.all(np.isfinite(np.delete(values, [2, 3, 4], axis=-1)))

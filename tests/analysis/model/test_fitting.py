@@ -78,6 +78,9 @@ def test_unbiased_covariances_and_their_absence():
     assert result.unbiased is not None
     np.testing.assert_allclose(result.unbiased[2:5], result.model.parameters[2:5] * 30 / 29)
     np.testing.assert_array_equal(np.delete(result.unbiased, [2, 3, 4]), np.delete(result.model.parameters, [2, 3, 4]))
+    two = fit(ensemble(members=2))
+    assert two.unbiased is not None
+    np.testing.assert_allclose(two.unbiased[2:5], 2 * two.model.parameters[2:5])
     assert fit(ensemble(members=1)).unbiased is None
 
 

@@ -190,3 +190,11 @@ def test_wrong_input_is_refused_in_one_line(make, message):
 @pytest.mark.parametrize(("dim", "dimensions"), [(2, [1, 1, 0]), (3, [1, 2, 0]), (4, [1, 3, 2]), (6, [1, 5, 9])])
 def test_dimensions_of_the_blocks_of_small_matrices(dim, dimensions):
     assert [block.dimension for block in Symmetric(dim).blocks] == dimensions
+
+
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_the_smaller_models_are_independent_entries_without_and_with_a_mean(diagonal):
+    symmetry = Symmetric(5, diagonal)
+    (zero_mean,), (mean, variance) = symmetry.family["iid_zero_mean"], symmetry.family["iid"]
+    np.testing.assert_array_equal(zero_mean, symmetry.isotropic(0.0, 1.0))
+    np.testing.assert_allclose(0.3 * mean + 4 * variance, symmetry.isotropic(0.3, 2.0), atol=1e-12)
