@@ -62,7 +62,6 @@ def rejected_separate(square: Statistics) -> list[str]:
 def sentences(t: Statistics) -> Iterator[str]:
     """The verdict on each matrix at the last epoch."""
     titled = titled_patterns(t.symmetry)
-    when = f" at epoch {t.epochs[-1]}" if len(t.epochs) > 1 else ""
     for k, title in enumerate(layer_titles(t)):
         skewness, kurtosis = (
             page.measured(float(t.standardised[-1, k, i]), float(t.standardised_se[-1, k, i]))
@@ -70,11 +69,11 @@ def sentences(t: Statistics) -> Iterator[str]:
         )
         found, tested = tally(t, (-1, k))
         verdict = (
-            f"{found} of {tested} cumulants differ from 0"
+            f"{found} of {tested} cumulants differ{'s' * (found == 1)} from 0"
             if found
             else f"none of {tested} cumulants differs from 0: no departure from a Gaussian law is seen"
         )
-        yield f"{title}{when}: an entry has skewness {skewness} and excess kurtosis {kurtosis}; {verdict}."
+        yield f"{title}{_when(t)}: an entry has skewness {skewness} and excess kurtosis {kurtosis}; {verdict}."
 
 
 def _table(t: Statistics) -> tuple[Content, ...]:
@@ -91,7 +90,7 @@ def _table(t: Statistics) -> tuple[Content, ...]:
     nodes = "filled dots are rows, open ones columns" if separate else "dots are indices, lines entries"
     left = len(symmetry.patterns) - len(rows)
     about = (
-        f"Standardised cumulants at epoch {t.epochs[-1]} ± standard error over members; in the drawings {nodes}. An "
+        f"Standardised cumulants{_when(t)} ± standard error over members; in the drawings {nodes}. An "
         f"asterisk marks those that differ from 0 at a false-discovery rate of {LEVEL:.0%} within the epochs and "
         "matrices that deviate at all."
     )
@@ -105,6 +104,11 @@ def _values(t: Statistics, pattern: int) -> Iterator[str]:
         yield (
             page.measured(float(value), float(error)) + ("\u00a0*" if q < LEVEL else "") if np.isfinite(value) else "–"
         )
+
+
+def _when(t: Statistics) -> str:
+    """The last epoch, where there are others."""
+    return f" at epoch {t.epochs[-1]}" if len(t.epochs) > 1 else ""
 
 
 def _why_not(t: Statistics) -> str:

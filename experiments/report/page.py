@@ -42,7 +42,7 @@ figcaption { margin: .75rem 0 0; font-size: .92rem; color: #333a41; max-width: 4
 .links { display: block }
 .scroll { overflow: auto; max-height: 32rem; width: fit-content; max-width: 100%; border: 1px solid #d8dce1 }
 table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e8ebee }
+th, td { padding: .25rem .45rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e8ebee }
 thead th { position: sticky; top: 0; background: #f3f5f7 }
 .number { text-align: right; white-space: nowrap }
 tbody th { font-weight: 500 }

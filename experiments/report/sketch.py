@@ -5,8 +5,10 @@ from math import cos, pi, sin
 
 from invariants import Graph
 
-SIZE, RADIUS, BEND = 30, 2.2, 5.0
+SIZE, RADIUS, BEND = 36, 2.2, 5.0
 """Side of the drawing, radius of a dot, and how far parallel edges keep apart, in pixels."""
+BELOW = 6.0
+"""How far a single node lies below the middle, to leave room for its loops."""
 Point = tuple[float, float]
 
 
@@ -36,9 +38,9 @@ def _two_columns(graph: Graph) -> dict[int, Point]:
 
 
 def _circle(nodes: int) -> dict[int, Point]:
-    middle, radius = SIZE / 2, SIZE / 2 - 7
+    middle, radius = SIZE / 2, SIZE / 2 - 4
     if nodes == 1:
-        return {0: (middle, middle + 4)}
+        return {0: (middle, middle + BELOW)}
     angles = {node: pi * (2 * node / nodes - 1) for node in range(nodes)}
     return {node: (middle + radius * cos(angle), middle + radius * sin(angle)) for node, angle in angles.items()}
 
@@ -54,7 +56,7 @@ def _edges(graph: Graph, places: dict[int, Point], arrows: bool) -> list[str]:
         seen[pair] += 1
         if a == b:
             x, y = places[a]
-            radius = 3 + 2 * (seen[pair] - 1)
+            radius = 2.5 + 1.8 * (seen[pair] - 1)
             drawn.append(f'<circle cx="{x:.1f}" cy="{y - radius:.1f}" r="{radius}"/>')
         else:
             # The bend is to the same side for both directions.
@@ -78,7 +80,7 @@ def _head(before: Point, tip: Point) -> str:
     length = (dx**2 + dy**2) ** 0.5
     dx, dy = dx / length, dy / length
     x, y = tip[0] - RADIUS * dx, tip[1] - RADIUS * dy
-    left, right = ((x - 4 * dx - s * 2 * dy, y - 4 * dy + s * 2 * dx) for s in (1, -1))
+    left, right = ((x - 3.5 * dx - s * 1.5 * dy, y - 3.5 * dy + s * 1.5 * dx) for s in (1, -1))
     corners = f"{x:.1f},{y:.1f} {left[0]:.1f},{left[1]:.1f} {right[0]:.1f},{right[1]:.1f}"
     return f'<polygon points="{corners}" fill="currentColor" stroke="none"/>'
 
