@@ -270,14 +270,15 @@ def initial_deviation(statistics: Statistics) -> Float[np.ndarray, "*at fitted"]
 def normalised_change(statistics: Statistics) -> Float[np.ndarray, "L predicted"]:
     """Change of each deviation d from the first epoch to the last, (d_last - d_first) / (d_last + d_first).
 
-    It lies in [-1, 1]: +1 where a deviation appeared, -1 where it vanished, 0 where it is unchanged; NaN for 0 / 0 and
-    for a single epoch.
+    It lies in [-1, 1]: +1 where a deviation appeared, -1 where it vanished, 0 where it is unchanged; NaN for 0 / 0,
+    for an infinite one, and for a single epoch.
     Hirst and Ramgoolam (arXiv:2510.05218), "normalised change".
     """
     first, last = statistics.deviation[0], statistics.deviation[-1]
     total = first + last
-    several = len(statistics.epochs) > 1
-    return np.divide(last - first, total, out=np.full_like(total, np.nan), where=(total > 0) & several)
+    known = (total > 0) & np.isfinite(total) & (len(statistics.epochs) > 1)
+    change = np.subtract(last, first, out=np.zeros_like(total), where=known)
+    return np.divide(change, total, out=np.full_like(total, np.nan), where=known)
 
 
 def resolved_change(statistics: Statistics) -> Bool[np.ndarray, "L predicted"]:

@@ -12,7 +12,6 @@ from analysis.inference.cumulants import centred_invariants
 from analysis.inspection import inspect_recording
 from analysis.recording import Recording
 from analysis.show.entries import statistics_entry
-from analysis.statistics import largest_deviation
 from analysis.study import study_recording
 from experiments.report.cumulants import cumulants_part
 from experiments.report.inspection import inspection_part
@@ -84,11 +83,13 @@ def summary_of(analysis: Analysis, recognised: bool) -> str:
     """What a person wants to know first: size, symmetry, status, distance from independence, the worst predictions."""
     t = analysis.statistics
     rows, columns = analysis.stack.shape[1:]
-    deviations = dict(zip(t.names[t.high], t.deviation[0, 0].tolist(), strict=True))
-    worst = sorted(deviations, key=lambda name: np.nan_to_num(deviations[name], nan=-1.0), reverse=True)[:WORST]
+    pairs = zip(t.names[t.high], t.deviation[0, 0].tolist(), strict=True)
+    deviations = {name: value for name, value in pairs if np.isfinite(value)}
+    worst = sorted(deviations, key=lambda name: deviations[name], reverse=True)[:WORST]
     seen = ", every matrix is its own transpose" if recognised and t.symmetry.name == "symmetric" else ""
-    value = largest_deviation(t)[0][0, 0]
-    listed = ", ".join(f"{name} {deviations[name]:.3g}" for name in worst) if np.isfinite(value) else "not available"
+    # The deviation of a single member is infinite, or 0 of what is predicted exactly.
+    known = bool(deviations) and t.used[0, 0] > 1
+    listed = ", ".join(f"{name} {deviations[name]:.3g}" for name in worst) if known else "not available"
     return "\n".join(
         [
             f"members     {len(analysis.stack)} of {rows} x {columns}, {t.excluded[0, 0]} excluded",

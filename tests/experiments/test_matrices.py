@@ -161,6 +161,14 @@ def test_small_ensembles_and_matrices_get_a_status(shape, tmp_path):
     assert entry["status"] != "ok"
 
 
+def test_a_single_matrix_gets_a_folder_but_no_deviations(tmp_path, capsys):
+    np.save(tmp_path / "stack.npy", np.random.default_rng(0).normal(size=(1, 6, 6)))
+    assert "deviation   not available" in analyze_file(tmp_path / "stack.npy", None, None, tmp_path / "out")
+    assert (tmp_path / "out" / "report.html").exists()
+    assert main(["report", str(tmp_path / "out")]) == 2
+    assert "to redraw it, give its `pigmm analyze` again" in capsys.readouterr().err
+
+
 def test_constant_matrices_get_a_status(tmp_path):
     np.save(tmp_path / "stack.npy", np.full((20, 5, 5), 2.0))
     entry = entry_of(tmp_path / "stack.npy", tmp_path)
