@@ -9,7 +9,7 @@ from scipy.special import ndtr, stdtr
 from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.model.contractions import ExpectationTable, evaluate_table
 from analysis.model.cumulant_errors import gaussian_error
-from analysis.model.cumulants import CumulantTable, cumulant_table, evaluate_cumulants
+from analysis.model.cumulants import CumulantTable, cumulant_table, evaluate_cumulants, pattern_table
 from analysis.model.fitting import read_ensemble
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.unbiased import table_gradient
@@ -115,8 +115,10 @@ def pattern_cumulants(
     """Cumulants of `symmetry.patterns`; NaN where the invariants are not those of `symmetry.every`."""
     if invariants.shape[1] != len(symmetry.every):
         return Estimates._make([np.full(len(symmetry.patterns), np.nan)] * len(Estimates._fields))
-    found = estimates(invariants, block_moments, cumulant_table(4, symmetry), symmetry)
-    chosen = [symmetry.every.index(graph) for graph in symmetry.patterns]
+    table = pattern_table(symmetry)
+    needed = [symmetry.every.index(graph) for graph in table.graphs]
+    found = estimates(invariants[:, needed], block_moments, table, symmetry)
+    chosen = [table.graphs.index(graph) for graph in symmetry.patterns]
     return Estimates._make(column[chosen] for column in found)
 
 

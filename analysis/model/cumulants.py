@@ -1,4 +1,4 @@
-"""Graph cumulants of single matrices under a symmetry: of all graphs up to a degree, from their mean invariants.
+"""Graph cumulants of single matrices under a symmetry, from their mean invariants.
 
 kappa_G is the joint cumulant of the entries on the edges of G when distinct nodes carry distinct indices. Of every
 invariant Gaussian law those of degree 3 and higher vanish; a common shift of the entries changes degree 1 only, and a
@@ -18,9 +18,10 @@ from invariants import Graph
 
 
 class CumulantTable(NamedTuple):
-    """How cumulants follow from mean invariants; the graphs are those of degree 1 to `degree`, by degree."""
+    """How cumulants follow from mean invariants."""
 
     graphs: tuple[Graph, ...]
+    """With each its quotients, and its subsets of edges, by degree."""
     defined: Bool[np.ndarray, "graphs"]
     """Whether there are as many indices as the graph has nodes."""
     moments: Float[np.ndarray, "graphs graphs"]
@@ -31,13 +32,25 @@ class CumulantTable(NamedTuple):
     """How many entries of a graph are loops, and how many are not."""
 
 
-@cache
 def cumulant_table(degree: int, symmetry: Symmetry) -> CumulantTable:
-    """The table of all graphs up to a degree; the formulas are those of `graph_cumulants`.
+    """The table of all graphs of degree 1 to `degree`; the formulas are those of `graph_cumulants`.
 
     Source: Speed, Austral. J. Statist. 25 (1983), 378, for the Moebius functions of set partitions.
     """
-    graphs = tuple(graph for k in range(1, degree + 1) for graph in symmetry.graphs(k))
+    return _table(tuple(graph for k in range(1, degree + 1) for graph in symmetry.graphs(k)), symmetry)
+
+
+def pattern_table(symmetry: Symmetry) -> CumulantTable:
+    """The table of the patterns and what they need: a quarter of the work of all 361 graphs of square matrices.
+
+    Quotients of a connected graph are connected, and its parts are of lower degree.
+    """
+    return _table(tuple(g for g in symmetry.every if g.degree < 4 or len(g.components) == 1), symmetry)
+
+
+@cache
+def _table(graphs: tuple[Graph, ...], symmetry: Symmetry) -> CumulantTable:
+    """The table of graphs that are given with all their quotients and parts."""
     position, indices = {graph: i for i, graph in enumerate(graphs)}, indices_of(symmetry)
     moments = np.zeros((len(graphs), len(graphs)))
     ways = np.array([labellings(graph, indices) for graph in graphs], dtype=float)
