@@ -1,11 +1,23 @@
-"""An ensemble of whole networks to what is known of the connections between their layers."""
+"""An ensemble of whole networks, or its recording in training, to the connections between the layers."""
 
 from typing import Any, NamedTuple
 
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from analysis.inference.distance import Distance, debiased_distance, error_lengths
 from analysis.inference.layer_cumulants import Balance, LayerCumulants, balance, layer_cumulants
-from analysis.inference.layer_randomisation import LayerRandomisation, layer_randomisation
+from analysis.inference.layer_randomisation import LayerRandomisation, layer_randomisation, untested
 from analysis.inference.layers import LayersTest, UnitCorrelation, layers_test, unit_correlation
-from analysis.model.fitting import Fit, fit, read_ensemble
+from analysis.inference.multiplicity import hierarchical
+from analysis.inference.networks import Networks, given_networks, recorded_networks
+from analysis.inference.path_length import PathLength, path_length
+from analysis.inference.resampling import bootstrap
+from analysis.model.fitting import Fit, fit, fit_moments, read_ensemble
+from analysis.model.plugin import replicated_parameters
+from analysis.model.wasserstein import wasserstein_squared_parts
+from analysis.recording import LayersRecording, included_networks
+from analysis.statistics import REPLICATES, SEED
 from analysis.symmetry import Chain
 from analysis.symmetry.base import chosen_members, finite_members
 from analysis.symmetry.chain import chain_of
@@ -28,6 +40,25 @@ class Layers(NamedTuple):
     """Tests that hold whatever the law of the members."""
 
 
+class LayersPath(NamedTuple):
+    """What connects the layers at E epochs of a training."""
+
+    symmetry: Chain
+    epochs: Int[np.ndarray, "E"]
+    excluded: Int[np.ndarray, "E"]
+    """Networks left out because they had diverged."""
+    at: tuple[Layers, ...]
+    """At each epoch; q of cumulants is controlled within the epochs that deviate at all."""
+    w2: Float[np.ndarray, "E"]
+    """W2 between the fitted joint law and that of the first epoch, in units of the weights."""
+    w2_independent: Float[np.ndarray, "E"]
+    """The same of both laws with all terms between layers left out: at most `w2`."""
+    distances: tuple[Distance, ...]
+    """`w2` without what chance adds to it, with its interval."""
+    path: PathLength
+    """Of the joint law, by networks that are finite to the end."""
+
+
 def study_layers(data: Any, symmetry: Chain | None = None, seed: int = 0) -> Layers:
     """Study the connections between the layers of an ensemble of networks (W_1, ..., W_K).
 
@@ -42,13 +73,64 @@ def study_layers(data: Any, symmetry: Chain | None = None, seed: int = 0) -> Lay
     symmetry = symmetry or chain_of(data)
     stacks = read_ensemble(data, symmetry)
     fitted = fit(stacks, symmetry)
-    kept, members = chosen_members(stacks, finite_members(stacks)), fitted.members or 0
-    f = fitted.model.parameters
+    return study_networks(given_networks(chosen_members(stacks, finite_members(stacks)), symmetry), fitted, seed)
+
+
+def study_networks(networks: Networks, fitted: Fit, seed: int = 0, randomise: bool = True) -> Layers:
+    """Study the connections between the layers of finite members, whose law is fitted already."""
+    f, members = networks.parameters, networks.members
     return Layers(
         fitted,
-        layers_test(f, members, symmetry),
-        unit_correlation(f, members, symmetry),
-        balance(kept, symmetry, seed),
-        layer_cumulants(kept, f, symmetry, seed),
-        layer_randomisation(kept, symmetry, seed=seed),
+        layers_test(f, members, networks.symmetry),
+        unit_correlation(f, members, networks.symmetry),
+        balance(networks, seed),
+        layer_cumulants(networks, seed),
+        layer_randomisation(networks, seed=seed) if randomise else untested(networks.symmetry),
     )
+
+
+def study_recorded_layers(recording: LayersRecording, randomised: Bool[np.ndarray, "E"], seed: int = 0) -> LayersPath:
+    """Study the connections between layers at every epoch, with both randomisation tests at some of them.
+
+    Raises:
+        ValueError: at some epoch no network is finite.
+    """
+    used, symmetry = included_networks(recording), recording.symmetry
+    found = []
+    for epoch, randomise in enumerate(randomised.tolist()):
+        kept = used[:, epoch]
+        fitted = fit_moments(recording.block_moments[kept, epoch], symmetry)
+        sums = None if recording.unit_sums is None else recording.unit_sums[kept, epoch]
+        moments, factors = recording.block_moments[kept, epoch], recording.factors[kept, epoch]
+        found.append(study_networks(recorded_networks(factors, moments, sums, symmetry), fitted, seed, randomise))
+    q = hierarchical(np.array([one.cumulants.p for one in found]))
+    at = tuple(one._replace(cumulants=one.cumulants._replace(q=row)) for one, row in zip(found, q, strict=True))
+    to_first = [_distance(recording, used, epoch) for epoch in range(len(found))]
+    first, resampling = found[0].fit.model.parameters, bootstrap(int(used[:, -1].sum()), REPLICATES, SEED)
+    apart = np.any(list(symmetry.family["independent"]), axis=0)
+    return LayersPath(
+        symmetry,
+        recording.epochs,
+        np.sum(~used, axis=0),
+        at,
+        np.array([_w2(one.fit.model.parameters, first, symmetry) for one in found]),
+        np.array([_w2(one.fit.model.parameters * apart, first * apart, symmetry) for one in found]),
+        tuple(to_first),
+        path_length(recording.block_moments[used[:, -1]], symmetry, resampling),
+    )
+
+
+def _distance(recording: LayersRecording, used: Bool[np.ndarray, "N E"], epoch: int) -> Distance:
+    """From the first epoch, by the networks that are finite at both; members are resampled alike at both."""
+    both, symmetry = recording.block_moments[used[:, epoch]][:, [0, epoch]], recording.symmetry
+    resampling = bootstrap(len(both), REPLICATES, SEED)
+    first, last = (fit_moments(both[:, k], symmetry).model.parameters for k in (0, 1))
+    drawn, moved = (replicated_parameters(both[:, k], resampling.weights, symmetry) for k in (0, 1))
+    squared = float(np.sum(wasserstein_squared_parts(last, first, symmetry)))
+    replicates = np.sum(wasserstein_squared_parts(moved, drawn, symmetry), axis=-1)
+    errors = error_lengths((first + last) / 2, moved - last, symmetry, drawn - first)
+    return debiased_distance(squared, replicates, errors, resampling, len(both))
+
+
+def _w2(f: Float[np.ndarray, "parameters"], g: Float[np.ndarray, "parameters"], symmetry: Chain) -> float:
+    return float(np.sqrt(np.sum(wasserstein_squared_parts(f, g, symmetry))))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from analysis.symmetry import Symmetry
+from analysis.symmetry import Chain, Symmetry
 
 
 class Training(NamedTuple):
@@ -34,6 +34,26 @@ class Recording(NamedTuple):
     training: Training | None = None
     every: Float[np.ndarray, "N E L every"] | None = None
     """Of all graphs of degree 1 to 4, for the cumulants, where they were recorded besides."""
+
+
+class LayersRecording(NamedTuple):
+    """What was recorded of the connections between the layers of N networks at E epochs."""
+
+    epochs: Int[np.ndarray, "E"]
+    symmetry: Chain
+    factors: Float[np.ndarray, "N E factors"]
+    """Invariants of `symmetry.recorded`."""
+    block_moments: Float[np.ndarray, "N E moments"]
+    unit_sums: Float[np.ndarray, "N E units 4"] | None
+    """Of each hidden unit mean and mean square of its incoming and of its outgoing weights, layer after layer; None
+    where there were too many of them to record."""
+    finite: Bool[np.ndarray, "N E"]
+
+
+def included_networks(recording: LayersRecording) -> Bool[np.ndarray, "N E"]:
+    """Which networks enter the statistics: those finite at this and all earlier epochs."""
+    values = np.isfinite(recording.factors).all(axis=-1) & np.isfinite(recording.block_moments).all(axis=-1)
+    return np.logical_and.accumulate(values & recording.finite, axis=1)
 
 
 def included(recording: Recording) -> Bool[np.ndarray, "N E L"]:

@@ -19,7 +19,7 @@ from analysis import Chain, Gaussian, model_of
 from analysis.inference.layer_cumulants import balance, layer_cumulants
 from analysis.inference.layer_randomisation import layer_randomisation
 from analysis.inference.layers import layers_test, unit_correlation
-from analysis.model.plugin import parameters_from_moments
+from analysis.inference.networks import given_networks
 
 Data = tuple[np.ndarray, ...]
 
@@ -67,10 +67,11 @@ LAWS: dict[str, Callable[[Chain, int, np.random.Generator], Data]] = {
 
 def hits(data: Data, symmetry: Chain, rho: float) -> dict[str, np.ndarray]:
     """Of one ensemble, whether each test rejects and each interval covers."""
-    f, members = parameters_from_moments(np.asarray(symmetry.block_moments(data)), symmetry), len(data[0])
+    networks = given_networks(data, symmetry)
+    f, members = networks.parameters, networks.members
     ratio, units = layers_test(f, members, symmetry), unit_correlation(f, members, symmetry)
-    unit, graphs = balance(data, symmetry), layer_cumulants(data, f, symmetry)
-    moved = layer_randomisation(data, symmetry)
+    unit, graphs = balance(networks), layer_cumulants(networks)
+    moved = layer_randomisation(networks)
     plain = 2 * stdtr(members - 1, -np.abs(graphs.value / graphs.se))
     plain_units = 2 * stdtr(members - 1, -np.abs(unit.difference / unit.se))
     return {

@@ -6,12 +6,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.inference.multiplicity import benjamini_hochberg
+from analysis.inference.networks import Networks
 from analysis.inference.vanishing import vanishing_test
 from analysis.model.contractions import Indices
 from analysis.model.graph_cumulants import CumulantTable, cumulant_table, cumulants_from_means
 from analysis.model.status import joined
 from analysis.symmetry import Chain
-from analysis.symmetry.chain import Matrices
 from invariants import ChainGraph
 
 
@@ -51,16 +51,15 @@ class Balance(NamedTuple):
     status: tuple[str, ...]
 
 
-def layer_cumulants(
-    data: Matrices, parameters: Float[np.ndarray, "parameters"], symmetry: Chain, seed: int = 0
-) -> LayerCumulants:
-    """The cumulants of `symmetry.predicted` and tests that they vanish, of finite members with these parameters."""
+def layer_cumulants(networks: Networks, seed: int = 0) -> LayerCumulants:
+    """The cumulants of `symmetry.predicted` and tests that they vanish."""
+    symmetry = networks.symmetry
     graphs = symmetry.predicted
     if symmetry.layers == 1:
         return LayerCumulants((), *np.empty((6, 0)), status="a single layer: no graphs connect layers")
     table = _table(graphs, symmetry)
-    test = vanishing_test(lambda means: cumulants_from_means(table, means), table.needed, data, symmetry, seed)
-    scale = _entry_deviations(parameters, symmetry)
+    test = vanishing_test(lambda means: cumulants_from_means(table, means), table.needed, networks, seed)
+    scale = _entry_deviations(networks.parameters, symmetry)
     unit = np.array([np.prod([scale[layer - 1] for layer in graph.layers]) for graph in graphs])
     undefined = int(np.sum(np.isnan(test.value)))
     few = f"{undefined} graphs with more nodes than a layer has units are undefined" if undefined else ""
@@ -77,8 +76,8 @@ def layer_cumulants(
     )
 
 
-def balance(data: Matrices, symmetry: Chain, seed: int = 0) -> Balance:
-    """Balance of the units of every hidden layer, of finite members.
+def balance(networks: Networks, seed: int = 0) -> Balance:
+    """Balance of the units of every hidden layer.
 
     G = `l:0-0,l:0-0,l+1:0-0,l+1:0-0` for the same unit and `l:0-0,l:0-0,l+1:0-1,l+1:0-1` for another one. Gradient flow
     of a network of rectified linear units without biases conserves |row i of W_l|^2 - |column i of W_(l+1)|^2, so that
@@ -86,6 +85,7 @@ def balance(data: Matrices, symmetry: Chain, seed: int = 0) -> Balance:
 
     Source: Du, Hu and Lee, arXiv:1806.00900, theorem 2.1.
     """
+    symmetry = networks.symmetry
     hidden = np.array(symmetry.inner, dtype=int)
     if not len(hidden):
         return Balance(hidden, *np.empty((5, 0)), status=())
@@ -100,8 +100,8 @@ def balance(data: Matrices, symmetry: Chain, seed: int = 0) -> Balance:
         both = cumulants_from_means(table, means)
         return both[..., :count] - both[..., count:]
 
-    test = vanishing_test(statistic, table.needed, data, symmetry, seed)
-    both = cumulants_from_means(table, np.mean(symmetry.evaluate(table.needed, data), axis=0))
+    test = vanishing_test(statistic, table.needed, networks, seed)
+    both = cumulants_from_means(table, np.mean(networks.invariants(table.needed), axis=0))
     single = [f"layer {layer} has one unit: no other one to compare it with" for layer in hidden]
     status = tuple(
         one if symmetry.sizes[layer] == 1 else test.status for one, layer in zip(single, hidden, strict=True)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from analysis.inference.networks import Networks
 from analysis.model.status import OK
 from analysis.symmetry import Chain
-from analysis.symmetry.chain import Matrices
 
 ROUNDING = 1e-9
 """Relative differences of statistics below this are ties."""
@@ -42,18 +42,21 @@ class _Sides(NamedTuple):
     above: Float[np.ndarray, "N h 2"]
     """Of each column of W_(l+1) likewise."""
     totals_below: Float[np.ndarray, "N l"]
-    """The means of the entries of W_1, ..., W_l, standardised over members."""
+    """The sums of the entries of W_1, ..., W_l, standardised over members."""
     totals_above: Float[np.ndarray, "N K-l"]
 
 
-def layer_randomisation(data: Matrices, symmetry: Chain, draws: int = 199, seed: int = 0) -> LayerRandomisation:
+def layer_randomisation(networks: Networks, draws: int = 199, seed: int = 0) -> LayerRandomisation:
     """Both randomisation tests of every hidden layer; p is exact for any law and number of members.
 
     Source: Hemerik and Goeman, TEST 27 (2018), 811, theorem 1.
     """
-    members, rows = len(data[0]), []
+    symmetry, members, rows = networks.symmetry, networks.members, []
     for layer in symmetry.inner:
-        sides, units = _sides(data, layer), symmetry.sizes[layer]
+        sides, units = _sides(networks, layer), symmetry.sizes[layer]
+        if sides is None:
+            rows.append((*np.full(4, np.nan), f"sums of the units of layer {layer} were not recorded"))
+            continue
         rng = np.random.default_rng([seed, layer])
 
         def relabelled(units: int = units, rng: np.random.Generator = rng) -> _Order:
@@ -71,20 +74,27 @@ def layer_randomisation(data: Matrices, symmetry: Chain, draws: int = 199, seed:
     return LayerRandomisation(np.array(symmetry.inner, dtype=int), *numbers, status=tuple(row[-1] for row in rows))
 
 
+def untested(symmetry: Chain) -> LayerRandomisation:
+    """What is known without any test."""
+    layers = np.array(symmetry.inner, dtype=int)
+    return LayerRandomisation(
+        layers, *np.full((4, len(layers)), np.nan), status=("not tested at this epoch",) * len(layers)
+    )
+
+
 _Order = tuple[Int[np.ndarray, "N 1"] | Int[np.ndarray, "N h"], Int[np.ndarray, "N h"] | Int[np.ndarray, "1 h"]]
 """Member and unit that each unit above is taken from."""
 
 
-def _sides(data: Matrices, layer: int) -> _Sides:
-    below, above = data[layer - 1], np.swapaxes(data[layer], 1, 2)
-    totals = np.stack([np.mean(stack, axis=(1, 2)) for stack in data], axis=1)
+def _sides(networks: Networks, layer: int) -> _Sides | None:
+    sums = networks.unit_sums(layer)
+    if sums is None:
+        return None
+    totals = networks.moments[:, : networks.symmetry.layers]
     centred = totals - np.mean(totals, axis=0)
     spread = np.sqrt(np.mean(centred**2, axis=0))
     standard = centred / np.where(spread > 0, spread, np.inf)
-    on_rows, on_columns = (
-        np.stack([np.mean(side, axis=2), np.mean(side**2, axis=2)], axis=2) for side in (below, above)
-    )
-    return _Sides(on_rows, on_columns, standard[:, :layer], standard[:, layer:])
+    return _Sides(sums.below, sums.above, standard[:, :layer], standard[:, layer:])
 
 
 def _ranks(

@@ -5,18 +5,17 @@ joined anew, each of the layers of another member: exact if layers are independe
 any law under which the statistic vanishes, because t is studentised. Above, p is that of Student's law.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, stdtr
 
-from analysis.inference.conditional import ENTRIES, evaluated
 from analysis.inference.leaving_out import error_of
+from analysis.inference.networks import Networks
 from analysis.inference.tails import tail
 from analysis.model.status import OK
-from analysis.symmetry import Symmetry
 from invariants import Graph
 
 EXACT = 40
@@ -45,27 +44,20 @@ class VanishingTest(NamedTuple):
     status: str
 
 
-def vanishing_test(
-    statistic: Statistic,
-    needed: tuple[Graph, ...],
-    layers: tuple[Float[np.ndarray, "N _ _"], ...],
-    symmetry: Symmetry,
-    seed: int = 0,
-) -> VanishingTest:
+def vanishing_test(statistic: Statistic, needed: tuple[Graph, ...], networks: Networks, seed: int = 0) -> VanishingTest:
     """Test that statistics of the means of the invariants needed vanish.
 
     Args:
         statistic: vectorised over leading axes.
         needed: graphs of the invariants.
-        layers: the matrices of the members, all finite.
-        symmetry: of the invariants.
+        networks: the members.
         seed: of the joining.
 
     Source: Miller, Biometrika 61 (1974), 1 (jackknife); Chung and Romano, Ann. Statist. 41 (2013), 484 (studentised
     permutation tests).
     """
-    members = len(layers[0])
-    values = evaluated(needed, layers, symmetry)
+    members = networks.members
+    values = networks.invariants(needed)
     value = statistic(values.mean(axis=0))
     nan = np.full(value.shape, np.nan)
     if members < 3:
@@ -75,13 +67,13 @@ def vanishing_test(
     if members > EXACT:
         p = 2 * stdtr(members - 1, -np.abs(t))
         return VanishingTest(value, se, -np.sign(t) * ndtri(p / 2), p, OK)
-    draws = min(MOST_ENTRIES // (members * symmetry.size), MOST)
-    if draws < FEWEST:
-        status = f"{members} members: matrices of this size are tested from {EXACT + 1} on; add members"
+    draws = min(MOST_ENTRIES // (members * networks.symmetry.size), MOST)
+    if draws < FEWEST or networks.joined_anew is None:
+        kind = "recorded networks" if networks.joined_anew is None else "matrices of this size"
+        status = f"{members} members: {kind} are tested from {EXACT + 1} on; add members"
         return VanishingTest(value, se, nan, nan, status)
     drawn = []
-    for joined in _joined_anew(layers, draws, symmetry.size, seed):
-        values = evaluated(needed, joined, symmetry)
+    for values in networks.joined_anew(needed, draws, seed):
         one = statistic(values.mean(axis=-2))
         drawn.append(one / _positive(_jackknife_error(statistic, values), one))
     null = np.concatenate(drawn)
@@ -106,16 +98,3 @@ def _jackknife_error(
 def _positive(error: np.ndarray, value: np.ndarray) -> np.ndarray:
     """The error, or NaN where it is rounding only."""
     return np.where(error > ROUNDING * np.abs(value), error, np.nan)
-
-
-def _joined_anew(
-    layers: tuple[np.ndarray, ...], draws: int, size: int, seed: int
-) -> Iterator[tuple[Float[np.ndarray, "chunk N _ _"], ...]]:
-    """Ensembles whose layers after the first are each taken from the members in a random order."""
-    rng, members = np.random.default_rng(seed), len(layers[0])
-    step = max(1, ENTRIES // (members * size))
-    for start in range(0, draws, step):
-        count = min(step, draws - start)
-        orders = (rng.permuted(np.tile(np.arange(members), (count, 1)), axis=1) for _ in layers[1:])
-        first = np.broadcast_to(layers[0], (count, *layers[0].shape))
-        yield (first, *(stack[order] for stack, order in zip(layers[1:], orders, strict=True)))

@@ -163,6 +163,12 @@ class Chain(Symmetry):
         return tuple(graph for graph in graphs if self.layers == 1 or graph.is_across)
 
     @cached_property
+    def recorded(self) -> tuple[ChainGraph, ...]:
+        """The connected graphs that cumulants across layers are made of: of degree 1 to 3, and across of degree 4."""
+        low = (graph for degree in (1, 2, 3) for graph in self.graphs(degree) if len(graph.components) == 1)
+        return tuple(sorted([*low, *(graph for graph in self.graphs(4) if graph.is_across)]))
+
+    @cached_property
     def every(self) -> tuple[ChainGraph, ...]:
         """None: cumulants of a chain are those of `predicted`, which connect layers."""
         return ()

@@ -1,14 +1,15 @@
 """The recordings of a run in the form of results.nc, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from analysis.recording import Recording, Training
-from analysis.symmetry import Separate, Simultaneous, Symmetric, Symmetry
+from analysis.recording import LayersRecording, Recording, Training
+from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry
 from ensemble import Dataset, TrainResult
 from experiments.run.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.run.presets import RunConfig
@@ -47,7 +48,23 @@ def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Data
         "bipartite": [bipartite_key(graph) for graph in BIPARTITE],
         "rectangular_moment": list(Separate(1, 1).moment_names),
     }
-    return xr.Dataset(losses | statistics | _weights(observed["weights"]), coordinates)
+    of_layers, named = _chain(Chain(widths), observed)
+    return xr.Dataset(losses | statistics | of_layers | _weights(observed["weights"]), coordinates | named)
+
+
+def _chain(chain: Chain, observed: Mapping[str, Any]) -> tuple[Variables, dict[str, Any]]:
+    """What was recorded of the connections between layers, and its coordinates."""
+    axes = ("member", "epoch")
+    variables: Variables = {
+        "chain_factors": ((*axes, "chain_graph"), observed["chain_factors"]),
+        "chain_moments": ((*axes, "chain_moment"), observed["chain_moments"]),
+    }
+    coordinates = {"chain_graph": list(map(str, chain.recorded)), "chain_moment": list(chain.moment_names)}
+    if observed["unit_sums"]:
+        variables["unit_sums"] = ((*axes, "unit", "side"), observed["unit_sums"][0])
+        coordinates["unit"] = [f"{layer}:{unit}" for layer in chain.inner for unit in range(chain.sizes[layer])]
+        coordinates["side"] = ["mean in", "mean square in", "mean out", "mean square out"]
+    return variables, coordinates
 
 
 def graph_names(graphs: Sequence[Graph]) -> list[str]:
@@ -101,6 +118,22 @@ def every_matrix_of(results: xr.Dataset) -> Recording:
         symmetries=tuple(Separate(*shape) for shape in shapes),
         invariants=results["bipartite_invariants"].values,
         block_moments=results["rectangular_moments"].values,
+    )
+
+
+def layers_of(results: xr.Dataset) -> LayersRecording | None:
+    """The connections between the layers of a run; None where an earlier version made it."""
+    if "chain_factors" not in results:
+        return None
+    sizes = (int(results["columns"].values[0]), *results["rows"].values.tolist())
+    chain = Chain(sizes)
+    return LayersRecording(
+        epochs=results["epoch"].values,
+        symmetry=chain,
+        factors=results["chain_factors"].sel(chain_graph=list(map(str, chain.recorded))).values.astype(np.float64),
+        block_moments=results["chain_moments"].values.astype(np.float64),
+        unit_sums=results["unit_sums"].values.astype(np.float64) if "unit_sums" in results else None,
+        finite=results["finite"].values.astype(bool),
     )
 
 

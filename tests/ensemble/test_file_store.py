@@ -57,8 +57,8 @@ def test_a_damaged_checkpoint_is_never_used(saved, damage):
     folder, taken = saved
     path = folder / f"{max(taken)}.safetensors"
     for seed in range(8):
-        whole = path.read_bytes()
-        content = DAMAGE[damage](whole, Random(seed))
+        whole, random = path.read_bytes(), Random(seed)
+        content = DAMAGE[damage](whole, random.randrange(len(whole)), random)
         path.unlink() if content is None else path.write_bytes(content)
         snapshot, warnings = newest(folder)
         assert same(snapshot, taken[max(taken) - 1])

@@ -8,6 +8,7 @@ import pytest
 from analysis import Chain, fit
 from analysis.inference.layer_cumulants import balance, layer_cumulants
 from analysis.inference.layer_randomisation import layer_randomisation
+from analysis.inference.networks import given_networks
 from analysis.layers import study_layers
 from tests.chains import drawn
 
@@ -52,7 +53,7 @@ def test_unit_scales_are_seen_by_squares_and_not_by_sums():
 
 def test_member_scales_raise_same_and_other_alike():
     data = with_member_scales(1, 400)
-    found, moved = balance(data, SYMMETRY), layer_randomisation(data, SYMMETRY)
+    found, moved = balance(given_networks(data, SYMMETRY)), layer_randomisation(given_networks(data, SYMMETRY))
     assert found.same[0] > 0.5
     assert found.other[0] > 0.5
     assert found.p[0] > 0.01
@@ -74,7 +75,9 @@ def test_independent_layers_are_not_rejected(members):
 def test_sums_of_the_same_units_are_seen_by_relabelling():
     below, above = normal(3, 40)
     shared = np.random.default_rng(3).standard_normal((40, SIZES[1]))
-    moved = layer_randomisation((below + 0.7 * shared[:, :, None], above + 0.7 * shared[:, None, :]), SYMMETRY)
+    moved = layer_randomisation(
+        given_networks((below + 0.7 * shared[:, :, None], above + 0.7 * shared[:, None, :]), SYMMETRY)
+    )
     assert moved.relabelled_sums[0] == 1 / 200
     assert moved.joined_sums[0] == 1 / 200
 
@@ -85,23 +88,24 @@ def test_relabelling_keeps_what_it_should():
     moved = (data[0], np.take_along_axis(data[1], order[:, None, :], axis=2))
     kept = np.array([name != "T1rc" for name in SYMMETRY.parameter_names])
     np.testing.assert_allclose(parameters(moved)[kept], parameters(data)[kept], rtol=1e-12)
-    assert layer_randomisation(data, SYMMETRY, seed=1) != layer_randomisation(data, SYMMETRY, seed=2)
-    one, again = layer_randomisation(data, SYMMETRY), layer_randomisation(data, SYMMETRY)
+    networks = given_networks(data, SYMMETRY)
+    assert layer_randomisation(networks, seed=1) != layer_randomisation(networks, seed=2)
+    one, again = layer_randomisation(networks), layer_randomisation(networks)
     np.testing.assert_array_equal(one.relabelled_squares, again.relabelled_squares)
 
 
 def test_errors_are_those_of_repeated_ensembles():
-    found = [balance(with_unit_scales(seed, 41), SYMMETRY) for seed in range(100)]
+    found = [balance(given_networks(with_unit_scales(seed, 41), SYMMETRY)) for seed in range(100)]
     spread = np.std([one.difference[0] for one in found])
     assert 0.5 < np.sqrt(np.mean([one.se[0] ** 2 for one in found])) / spread < 1.5
 
 
 def test_statuses_name_cause_and_remedy():
-    few = normal(5, 2)
-    assert layer_cumulants(few, parameters(few), SYMMETRY).status == "2 members: tested from 3 members on; add members"
-    assert balance(few, SYMMETRY).status == ("2 members: tested from 3 members on; add members",)
+    few = given_networks(normal(5, 2), SYMMETRY)
+    assert layer_cumulants(few).status == "2 members: tested from 3 members on; add members"
+    assert balance(few).status == ("2 members: tested from 3 members on; add members",)
     alone = normal(5, 1)
-    assert layer_randomisation(alone, SYMMETRY).status[0].startswith("1 member: no other one")
+    assert layer_randomisation(given_networks(alone, SYMMETRY)).status[0].startswith("1 member: no other one")
     narrow = normal(6, 30, (3, 1, 2))
     found = study_layers(narrow)
     assert found.balance.status == ("layer 1 has one unit: no other one to compare it with",)
@@ -111,7 +115,7 @@ def test_statuses_name_cause_and_remedy():
     undefined = np.isnan(found.cumulants.value)
     np.testing.assert_array_equal(np.isnan(found.cumulants.q), undefined)
     wide = normal(7, 20, (784, 10, 2))
-    assert "tested from 41 on" in layer_cumulants(wide, parameters(wide), Chain((784, 10, 2))).status
+    assert "tested from 41 on" in layer_cumulants(given_networks(wide, Chain((784, 10, 2)))).status
     single = study_layers(drawn((3, 2), 0))
     assert single.cumulants.status == "a single layer: no graphs connect layers"
     assert (len(single.balance.p), len(single.randomisation.layers)) == (0, 0)
@@ -123,7 +127,9 @@ def test_members_that_are_not_finite_are_left_out():
     found = study_layers(data)
     kept = np.arange(30) != 4
     assert found.fit.excluded == (4,)
-    np.testing.assert_array_equal(found.balance.same, balance(tuple(stack[kept] for stack in data), SYMMETRY).same)
+    np.testing.assert_array_equal(
+        found.balance.same, balance(given_networks(tuple(stack[kept] for stack in data), SYMMETRY)).same
+    )
 
 
 def test_public_numbers(fixtures):
@@ -134,8 +140,8 @@ def test_public_numbers(fixtures):
         # Three copies of each member have the same values, and are too many for joining anew, which is dear.
         repeated = tuple(np.tile(stack, (3, 1, 1)) for stack in data)
         listed = [np.nan if v is None else v for degree in ("3x", "4x") for v in entry["standardised"][degree]]
-        found = layer_cumulants(repeated, np.array(entry["params"]), symmetry)
+        found = layer_cumulants(given_networks(repeated, symmetry))
         np.testing.assert_allclose(found.standardised, listed, rtol=1e-9, atol=1e-10)
-        units = balance(repeated, symmetry)
+        units = balance(given_networks(repeated, symmetry))
         np.testing.assert_allclose(units.same, [one["same"] for one in entry["balance"]], rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(units.other, [one["other"] for one in entry["balance"]], rtol=1e-9, atol=1e-11)
