@@ -89,6 +89,14 @@ def study_networks(networks: Networks, fitted: Fit, seed: int = 0, randomise: bo
     )
 
 
+def of_one_epoch(found: Layers, symmetry: Chain) -> LayersPath:
+    """Networks that were given, in the form of those that were recorded: at a single epoch, 0."""
+    unknown, excluded = float("nan"), np.array([len(found.fit.excluded)])
+    distances = (Distance(*[unknown] * len(Distance._fields)),)
+    path = PathLength(*[unknown] * len(PathLength._fields))
+    return LayersPath(symmetry, np.array([0]), excluded, (found,), np.zeros(1), np.zeros(1), distances, path)
+
+
 def study_recorded_layers(recording: LayersRecording, randomised: Bool[np.ndarray, "E"], seed: int = 0) -> LayersPath:
     """Study the connections between layers at every epoch, with both randomisation tests at some of them.
 
@@ -126,11 +134,12 @@ def _distance(recording: LayersRecording, used: Bool[np.ndarray, "N E"], epoch: 
     resampling = bootstrap(len(both), REPLICATES, SEED)
     first, last = (fit_moments(both[:, k], symmetry).model.parameters for k in (0, 1))
     drawn, moved = (replicated_parameters(both[:, k], resampling.weights, symmetry) for k in (0, 1))
-    squared = float(np.sum(wasserstein_squared_parts(last, first, symmetry)))
+    squared = _w2(last, first, symmetry) ** 2
     replicates = np.sum(wasserstein_squared_parts(moved, drawn, symmetry), axis=-1)
     errors = error_lengths((first + last) / 2, moved - last, symmetry, drawn - first)
     return debiased_distance(squared, replicates, errors, resampling, len(both))
 
 
 def _w2(f: Float[np.ndarray, "parameters"], g: Float[np.ndarray, "parameters"], symmetry: Chain) -> float:
-    return float(np.sqrt(np.sum(wasserstein_squared_parts(f, g, symmetry))))
+    """W2 between two laws, 0 where they are equal: what is left then is rounding."""
+    return 0.0 if np.array_equal(f, g) else float(np.sqrt(np.sum(wasserstein_squared_parts(f, g, symmetry))))

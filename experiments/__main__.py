@@ -80,7 +80,9 @@ def build_parser() -> Parser:
         "the same analysis on your own ensemble of matrices, square or rectangular",
         "pigmm analyze weights.npy --json fit.json --out runs/mine",
     )
-    analyze.add_argument("path", metavar="PATH", help=".npy, .npz or .safetensors: an array [members, rows, columns]")
+    analyze.add_argument(
+        "paths", metavar="PATH", nargs="+", help=".npy, .npz or .safetensors: an array [members, rows, columns]"
+    )
     analyze.add_argument("--key", metavar="NAME", help="which array of a file that holds several")
     analyze.add_argument(
         "--symmetry",
@@ -88,6 +90,13 @@ def build_parser() -> Parser:
         default="auto",
         help="permutations under which the law is invariant: of rows and columns together (13 parameters) or apart "
         "(5), or of symmetric matrices (9, or 4 with a zero diagonal); auto goes by shape, and by M = M^T",
+    )
+    analyze.add_argument(
+        "--chain",
+        metavar="NAME",
+        nargs="*",
+        help="the arrays are consecutive layers of networks, [members, outputs, inputs], from the input on: the names "
+        "of several in one file, or no names and a file for each",
     )
     analyze.add_argument("--json", metavar="FILE", help="write the fit there")
     analyze.add_argument("--out", metavar="DIR", help="write the fit, tables, figures and report.html there")

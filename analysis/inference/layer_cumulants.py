@@ -59,7 +59,7 @@ def layer_cumulants(networks: Networks, seed: int = 0) -> LayerCumulants:
         return LayerCumulants((), *np.empty((6, 0)), status="a single layer: no graphs connect layers")
     table = _table(graphs, symmetry)
     test = vanishing_test(lambda means: cumulants_from_means(table, means), table.needed, networks, seed)
-    scale = _entry_deviations(networks.parameters, symmetry)
+    scale = entry_deviations(networks.parameters, symmetry)
     unit = np.array([np.prod([scale[layer - 1] for layer in graph.layers]) for graph in graphs])
     undefined = int(np.sum(np.isnan(test.value)))
     few = f"{undefined} graphs with more nodes than a layer has units are undefined" if undefined else ""
@@ -113,7 +113,7 @@ def _table(graphs: tuple[ChainGraph, ...], symmetry: Chain) -> CumulantTable:
     return cumulant_table(graphs, Indices(symmetry.sizes, separate=False))
 
 
-def _entry_deviations(parameters: np.ndarray, symmetry: Chain) -> Float[np.ndarray, "K"]:
+def entry_deviations(parameters: np.ndarray, symmetry: Chain) -> Float[np.ndarray, "K"]:
     """Standard deviation of the entries of each matrix, over members and relabellings: its mean square over entries."""
     spread, *others = symmetry.unpack(parameters).covariances
     deviations = []

@@ -75,7 +75,7 @@ def recorded_networks(
 
     `sums` are those of all hidden layers, one after the other, below and above side by side.
     """
-    position = {graph: k for k, graph in enumerate(symmetry.recorded)}
+    position: dict[Graph, int] = {graph: k for k, graph in enumerate(symmetry.recorded)}
 
     def invariants(graphs: tuple[Graph, ...]) -> Float[np.ndarray, "N graphs"]:
         plan = compile_plan(graphs, symmetry.sizes)

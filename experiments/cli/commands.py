@@ -14,6 +14,7 @@ from experiments.hosts import cluster, distributed
 from experiments.hosts.cluster import Cluster
 from experiments.report.comparing import compare_runs, named_runs
 from experiments.report.matrices import analyze_file
+from experiments.report.networks import analyze_networks
 from experiments.run import stages
 from experiments.run.merging import merge_runs
 from experiments.run.models import read_parameters
@@ -126,7 +127,17 @@ def merge(options: Namespace) -> int:
 def analyze(options: Namespace) -> int:
     """The analysis of the user's own matrices."""
     out, json_file = (Path(path) if path else None for path in (options.out, options.json))
-    print(analyze_file(Path(options.path), options.key, json_file, out, options.symmetry))
+    paths = list(map(Path, options.paths))
+    if options.chain is not None:
+        if options.key or options.symmetry != "auto":
+            raise UserError("--chain names its arrays and is a symmetry of its own: leave out --key and --symmetry")
+        print(analyze_networks(paths, options.chain, json_file, out))
+    elif len(paths) > 1:
+        raise UserError(
+            f"{len(paths)} files: add --chain if they are the layers of networks, or analyse them one by one"
+        )
+    else:
+        print(analyze_file(paths[0], options.key, json_file, out, options.symmetry))
     return 0
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from math import cos, pi, sin
 
-from invariants import Graph
+from invariants import ChainGraph, Graph
 
 SIZE, RADIUS, BEND = 36, 2.2, 5.0
 """Side of the drawing, radius of a dot, and how far parallel edges keep apart, in pixels."""
@@ -15,11 +15,13 @@ Point = tuple[float, float]
 def sketch(graph: Graph, separate: bool, directed: bool = True) -> str:
     """A graph as SVG, with its edges as text for those who do not see it.
 
-    Where rows and columns are permuted apart, rows are filled dots on the left and columns open ones on the right;
-    elsewhere nodes lie on a circle, and edges point from the first index to the second one if they have a direction.
+    Where rows and columns are permuted apart, rows are filled dots on the left and columns open ones on the right; in a
+    chain the units of each layer are a column of filled dots, inputs on the left; elsewhere nodes lie on a circle, and
+    edges point from the first index to the second one if they have a direction.
     """
-    places = _two_columns(graph) if separate else _circle(graph.nodes)
-    rows = {a for a, _ in graph.edges}
+    chain = isinstance(graph, ChainGraph)
+    places = _columns(graph) if separate else _circle(graph.nodes)
+    rows = {node for edge in graph.edges for node in edge[: 1 + chain]}
     lines = "".join(_edges(graph, places, arrows=directed and not separate))
     dots = "".join(_dot(place, filled=not separate or node in rows) for node, place in places.items())
     return (
@@ -28,12 +30,16 @@ def sketch(graph: Graph, separate: bool, directed: bool = True) -> str:
     )
 
 
-def _two_columns(graph: Graph) -> dict[int, Point]:
-    places = {}
-    for side, x in ((0, 6.0), (1, SIZE - 6.0)):
-        nodes = sorted({edge[side] for edge in graph.edges})
-        for k, node in enumerate(nodes):
-            places[node] = (x, SIZE * (k + 0.5) / len(nodes))
+def _columns(graph: Graph) -> dict[int, Point]:
+    colours = graph.colours if isinstance(graph, ChainGraph) else ((0, 1),) * graph.degree
+    columns: dict[int, dict[int, None]] = {}
+    for edge, pair in zip(graph.edges, colours, strict=True):
+        for node, colour in zip(edge, pair, strict=True):
+            columns.setdefault(colour, {})[node] = None
+    places, gaps = {}, max(len(columns) - 1, 1)
+    for position, colour in enumerate(sorted(columns)):
+        for k, node in enumerate(columns[colour]):
+            places[node] = (6.0 + (SIZE - 12.0) * position / gaps, SIZE * (k + 0.5) / len(columns[colour]))
     return places
 
 

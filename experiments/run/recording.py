@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from analysis.recording import LayersRecording, Recording, Training
 from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry
@@ -135,6 +135,18 @@ def layers_of(results: xr.Dataset) -> LayersRecording | None:
         unit_sums=results["unit_sums"].values.astype(np.float64) if "unit_sums" in results else None,
         finite=results["finite"].values.astype(bool),
     )
+
+
+def given_networks(
+    chain: Chain, names: Sequence[str], observed: Mapping[str, Any], finite: Bool[np.ndarray, "N"]
+) -> xr.Dataset:
+    """Given networks, of one epoch, in the form of the results.nc of an analysis."""
+    variables, named = _chain(chain, observed)
+    rows, columns = (("matrix", [shape[side] for shape in chain.shapes]) for side in (0, 1))
+    named |= {"matrix": list(names), "rows": rows, "columns": columns}
+    named |= {"member": np.arange(len(finite)), "epoch": [0]}
+    variables["finite"] = (("member", "epoch"), finite[:, None])
+    return xr.Dataset(variables, named)
 
 
 def given_dataset(recording: Recording) -> xr.Dataset:

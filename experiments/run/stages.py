@@ -27,6 +27,7 @@ from experiments.report.cumulants import cumulants_part, rejected_separate
 from experiments.report.every_matrix import matrices_part
 from experiments.report.figures import picture
 from experiments.report.inspection import inspection_part
+from experiments.report.layers import recorded_layers_part
 from experiments.report.outputs import REPORT, write_outputs
 from experiments.report.spectrum import spectra_of, spectrum_part
 from experiments.run.beside import beside, shared
@@ -38,7 +39,7 @@ from experiments.run.observer import Observer, square_layers
 from experiments.run.parts import PARTS, plan_parts, train_parts
 from experiments.run.presets import EARLIER, RunConfig, from_settings, settings
 from experiments.run.provenance import provenance
-from experiments.run.recording import every_matrix_of, kept_matrices, square_layers_of
+from experiments.run.recording import every_matrix_of, kept_matrices, layers_of, square_layers_of
 from experiments.run.stopwatch import SESSIONS, Stopwatch
 from experiments.run.training import CHECKPOINTS, Session, train_members
 from experiments.store.freshness import fresh, keep
@@ -226,6 +227,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         matrices = kept_matrices(run.results, key_epochs(run.recording.epochs))
         inspecting = pool.submit(inspect_recording, run.recording, matrices)
         decomposing = pool.submit(spectra_of, run.recording, matrices)
+        connecting = pool.submit(recorded_layers_part, layers_of(run.results), run.results["matrix"].values.tolist())
         steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
         square = study_recording(run.recording, laws)
         if published:
@@ -242,6 +244,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         findings = inspecting.result()
         steps.begin("writing tables and the report")
         parts = [inspection_part(findings), spectrum_part(decomposing.result()), matrices_part(every, of_matrices)]
+        parts.append(connecting.result())
         place = folder.within(PUBLISHED) if published else folder
         drawn = dict(zip(names, pictures, strict=True))
         first = [cumulants_part(every, of_cumulants, rejected_separate(square))]

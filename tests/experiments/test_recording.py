@@ -11,7 +11,7 @@ from ensemble import TrainResult, train
 from experiments.run.laws import initial_laws
 from experiments.run.observer import Observer, square_layers
 from experiments.run.presets import RunConfig
-from experiments.run.recording import kept_matrices, square_layers_of, to_dataset
+from experiments.run.recording import kept_matrices, layers_of, square_layers_of, to_dataset
 from experiments.store.netcdf import decode, encode
 from invariants import BIPARTITE, PAPER, evaluate
 from tests.tiny import TINY, tiny_data
@@ -56,6 +56,22 @@ def test_invariants_are_those_of_the_matrix_they_are_filed_under(results, result
         np.testing.assert_allclose(results["bipartite_invariants"][:, :, k], expected, rtol=1e-4, atol=1e-4)
     expected = evaluate(PAPER, matrices[3])
     np.testing.assert_allclose(results["invariants"].sel(layer="L3"), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_connections_between_layers_are_those_of_the_matrices(results, result):
+    matrices = tuple(stack[:, 1].astype(np.float64) for stack in result.record.observed["all"])
+    recording = layers_of(results)
+    assert recording is not None
+    chain = recording.symmetry
+    assert chain.shapes == tuple(SHAPES)
+    expected = chain.evaluate(chain.recorded, matrices)
+    np.testing.assert_allclose(recording.factors[:, 1], expected, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(recording.block_moments[:, 1], chain.block_moments(matrices), rtol=1e-4, atol=1e-5)
+    assert recording.unit_sums is not None
+    np.testing.assert_allclose(recording.unit_sums[:, 1, 5 + 2, 1], np.mean(matrices[1][:, 2] ** 2, axis=-1), rtol=1e-5)
+    np.testing.assert_allclose(recording.unit_sums[:, 1, 5 + 2, 2], np.mean(matrices[2][:, :, 2], axis=-1), rtol=1e-4)
+    assert results["unit"].values[5 + 2] == "2:2"
+    assert layers_of(results.drop_vars("chain_factors")) is None
 
 
 def test_matrices_of_every_size_are_kept_in_one_array_of_one_form(results, result, tmp_path):
