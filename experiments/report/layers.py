@@ -70,7 +70,7 @@ def _content(path: LayersPath, names: Sequence[str]) -> Iterator[Content]:
     skip = 0 if len(path.epochs) > 1 else 1
     rows = [row for k, title in enumerate(hidden_titles(names)) for row in _rows(path, title, k)]
     yield Grid((header[0], *header[1 + skip :]), [(row[0], *row[1 + skip :]) for row in rows])
-    yield from _cumulants(last, when)
+    yield from _cumulants(last, when, names)
     yield Files([*((f"tables/{table}.csv", table) for table in layer_tables(path, names)), (f"{NAME}.json", "json")])
     if len(path.epochs) > 1:
         yield Picture(NAME, FIGURE_CAPTION)
@@ -115,13 +115,14 @@ def _rows(path: LayersPath, title: str, k: int) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _cumulants(found: Layers, when: str) -> Iterator[Content]:
+def _cumulants(found: Layers, when: str, names: Sequence[str]) -> Iterator[Content]:
     shown, one = clearest(found, MOST), found.cumulants
     if not np.isfinite(one.z[shown]).any():
         return
     yield Paragraph(
         f"The {len(shown)} clearest of them{when}, standardised ± standard error over networks; in the drawings units "
-        "are dots, layer by layer from the inputs on the left, and lines are weights. An asterisk marks those that "
+        f"are dots, layer by layer from the inputs on the left, and lines are weights; layer 1 is {names[0]}. An "
+        "asterisk marks those that "
         f"differ from 0 at a false-discovery rate of {LEVEL:.0%}."
     )
     unit = one.standardised / np.where(one.value == 0, np.nan, one.value)
