@@ -1,6 +1,6 @@
 """Does the held-out R^2 hold what it promises? Members with a known share of signal, again and again.
 
-    python -m benchmarks.prediction [--runs 200] [--members 30 200 1000] [--features 20] [--signal 0 0.3 0.8]
+    python -m benchmarks.prediction [--runs 120] [--members 30 200 1000] [--features 20] [--signal 0 0.3 0.8]
 
 Features are independent and normal; the number to predict is the sum of a quarter of them and noise. The truth is what
 ridge regression reaches on 4000 other members when it is fitted to four fifths of the members, on average over runs.
@@ -68,7 +68,7 @@ def trial(seed: list[int], count: int, features: int, signal: float) -> Trial:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Rejection rates and coverage of held-out R^2.")
-    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=120)
     parser.add_argument("--members", type=int, nargs="+", default=[30, 200, 1000])
     parser.add_argument("--features", type=int, default=20)
     parser.add_argument("--signal", type=float, nargs="+", default=[0.0, 0.3, 0.8])

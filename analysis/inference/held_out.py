@@ -13,9 +13,11 @@ from scipy.stats import rankdata
 FOLDS, REPEATS = 5, 5
 SHUFFLES = 199
 """Times that the numbers are shuffled: the smallest p is 1/200."""
-INFLATION = 1.2
-"""Variance of R^2 over that of its influences, which take folds and penalties as given (benchmarks/prediction.py)."""
-PENALTIES = np.logspace(-3, 5, 9)
+INFLATION, IMPORTANCE_INFLATION = 1.2, 2.0
+"""Variances of R^2 and of importance over those of influences, which take penalties as given: benchmarks/prediction.py.
+
+Importance is quadratic in the coefficients, which the choice of the penalty scales."""
+PENALTIES = np.logspace(-2, 5, 15)
 """Of features of unit variance, and squared errors that are summed over members."""
 
 
@@ -62,7 +64,7 @@ class Errors(NamedTuple):
     @property
     def importance(self) -> Importance:
         """Of each group."""
-        return Importance(self.added.mean(axis=0), _error(self.added_influence))
+        return Importance(self.added.mean(axis=0), _error(self.added_influence, IMPORTANCE_INFLATION))
 
 
 class Moves(NamedTuple):
@@ -176,9 +178,9 @@ def _r2(
 ) -> tuple[float, float]:
     """R^2 and its standard error."""
     deviations, r2 = (target - target.mean()) ** 2 / target.var(), 1 - squared.mean()
-    return float(r2), float(_error(np.stack([influence, influence - (1 - r2) * deviations], axis=1)).max())
+    return float(r2), float(_error(np.stack([influence, influence - (1 - r2) * deviations], axis=1), INFLATION).max())
 
 
-def _error(influence: Float[np.ndarray, "N *rest"]) -> Float[np.ndarray, "*rest"]:
+def _error(influence: Float[np.ndarray, "N *rest"], inflation: float) -> Float[np.ndarray, "*rest"]:
     """Standard error of a mean over members."""
-    return np.sqrt(INFLATION * np.var(influence, axis=0, ddof=1) / len(influence))
+    return np.sqrt(inflation * np.var(influence, axis=0, ddof=1) / len(influence))
