@@ -37,6 +37,10 @@ class Between(NamedTuple):
     """Their p-values adjusted for the false-discovery rate within each epoch and layer that is found to differ."""
     accuracy: Difference
     """Of the mean test accuracies [E]; NaN without training."""
+    loss: Difference
+    """Of the mean test losses [E]; likewise."""
+    trained: Int[np.ndarray, "E 2"]
+    """Members of each that enter these two: those that have diverged in no layer; 0 without training."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,7 +66,13 @@ class Side(NamedTuple):
     invariants: Float[np.ndarray, "N E L graphs"]
     block_moments: Float[np.ndarray, "N E L moments"]
     used: Bool[np.ndarray, "N E L"]
-    test_accuracy: Float[np.ndarray, "N E"]
+    training: Float[np.ndarray, "2 N E"]
+    """Test accuracy and test loss; NaN without training."""
+
+    @property
+    def trained(self) -> Bool[np.ndarray, "N E"]:
+        """Which members enter the statistics of every layer, and have a finite loss."""
+        return np.asarray(self.used.all(axis=-1) & np.isfinite(self.training).all(axis=0))
 
 
 def contrast_recordings(first: Recording, second: Recording, *, paired: bool = False) -> Between | None:
@@ -84,8 +94,10 @@ def contrast_recordings(first: Recording, second: Recording, *, paired: bool = F
         rows = [np.arange(len(first.members)), np.arange(len(second.members))]
     one, other = _side(first, rows[0], epochs, layers), _side(second, rows[1], epochs, layers)
     if paired:
-        both = one.used & other.used
-        one, other = one._replace(used=both), other._replace(used=both)
+        used, trained = one.used & other.used, one.trained & other.trained
+        one, other = (
+            side._replace(used=used, training=np.where(trained, side.training, np.nan)) for side in (one, other)
+        )
     cells = [
         [_contrast(one, other, (e, i), symmetry, paired=paired) for i, (_, symmetry) in enumerate(layers)]
         for e in range(len(epochs))
@@ -94,6 +106,8 @@ def contrast_recordings(first: Recording, second: Recording, *, paired: bool = F
     stacked = {name: np.array([[getattr(cell, name) for cell in row] for row in cells]) for name in names}
     invariants = Difference._make(np.moveaxis(stacked.pop("invariants"), 2, 0))
     stacked["q"] = hierarchical(invariants.p)
+    training = np.array([_trained(one, other, e, paired=paired) for e in range(len(epochs))])
+    accuracy, loss = (Difference._make(training[:, :, k].T) for k in range(2))
     return Between(
         epochs=epochs,
         layers=tuple(name for name, _ in layers),
@@ -101,7 +115,9 @@ def contrast_recordings(first: Recording, second: Recording, *, paired: bool = F
         paired=paired,
         members=np.stack([side.used.sum(axis=0) for side in (one, other)], axis=-1),
         invariants=invariants,
-        accuracy=Difference._make(np.array([_accuracy(one, other, e, paired=paired) for e in range(len(epochs))]).T),
+        accuracy=accuracy,
+        loss=loss,
+        trained=np.stack([side.trained.sum(axis=0) for side in (one, other)], axis=-1),
         **stacked,
     )
 
@@ -117,12 +133,13 @@ def _side(
     e = np.searchsorted(recording.epochs, epochs)
     at = np.ix_(rows, e, np.array([_sized_layers(recording).index(layer) for layer in layers]))
     training = recording.training
-    accuracy = np.full(recording.finite.shape, np.nan) if training is None else training.test_accuracy
+    absent = np.full((2, *recording.finite.shape), np.nan)
+    trained = absent if training is None else np.stack([training.test_accuracy, training.test_loss])
     return Side(
         recording.invariants[at],
         recording.block_moments[at],
         included(recording)[at],
-        accuracy[np.ix_(rows, e)],
+        trained[:, rows][:, :, e],
     )
 
 
@@ -140,9 +157,9 @@ def _ensemble(side: Side, at: tuple[int, int]) -> Ensemble:
     return Ensemble(side.invariants[:, *at][used], side.block_moments[:, *at][used])
 
 
-def _accuracy(one: Side, other: Side, epoch: int, *, paired: bool) -> Difference:
-    """Difference of the mean test accuracies over the members that enter the statistics of every layer."""
-    first, second = (side.test_accuracy[:, epoch][side.used[:, epoch].all(axis=-1)] for side in (one, other))
+def _trained(one: Side, other: Side, epoch: int, *, paired: bool) -> Difference:
+    """Differences [2] of mean test accuracy and mean test loss."""
+    first, second = (side.training[:, side.trained[:, epoch], epoch].T for side in (one, other))
     if not (len(first) and len(second)):
-        return Difference._make([np.array(np.nan)] * len(Difference._fields))
+        return Difference._make([np.full(2, np.nan)] * len(Difference._fields))
     return mean_difference(first, second, paired=paired)

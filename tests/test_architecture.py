@@ -28,6 +28,7 @@ DOORS = {
     "matplotlib": {"analysis/show/drawing.py"},
     "h5py": {"experiments/store/netcdf.py"},
     "h5netcdf": {"experiments/store/netcdf.py"},
+    "sklearn": {"analysis/inference/held_out.py"},
     "pandas": set(),
     "argparse": {"experiments/__main__.py", "experiments/cli/commands.py"},
     "pickle": set(),

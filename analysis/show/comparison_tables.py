@@ -130,5 +130,30 @@ def differences(several: SideBySide) -> Table:
     )
 
 
-TABLES: dict[str, Callable[[SideBySide], Table]] = {"runs": runs, "between": between, "differences": differences}
+def learning(several: SideBySide) -> Table:
+    """How each two runs differ in test accuracy and test loss, at every common epoch."""
+    rows = tuple(
+        (
+            *(*names, int(epoch), *b.trained[e].tolist(), str(b.paired).lower()),
+            *(float(column[e]) for column in (*b.accuracy, *b.loss)),
+        )
+        for names, b in several.pairs.items()
+        for e, epoch in enumerate(b.epochs)
+        if b.trained[e].all()
+    )
+    caption = (
+        "Second minus first mean of test accuracy (a fraction) and of test loss (nats) over the members that have not "
+        "diverged: standard error, effect in standard deviations over members, z, p of each row by itself."
+    )
+    what = ("difference", "se", "effect", "z", "p")
+    header = ("first", "second", "epoch", "first_members", "second_members", "paired")
+    return Table((*header, *(f"{name}_{each}" for name in ("accuracy", "loss") for each in what)), rows, caption)
+
+
+TABLES: dict[str, Callable[[SideBySide], Table]] = {
+    "runs": runs,
+    "between": between,
+    "differences": differences,
+    "learning": learning,
+}
 """The tables by file name."""

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.comparison import Between
+from analysis.contrast import Difference
 from analysis.model.family import parameter_counts
 from analysis.statistics import REPLICATES, SEED, Statistics
 from analysis.symmetry import Symmetry
@@ -81,10 +82,10 @@ def statistics_entry(statistics: Statistics, at: tuple[int, ...] = ()) -> dict[s
     }
 
 
-def accuracy_entry(between: Between, epoch: int) -> dict[str, Any]:
-    """The difference of the mean test accuracies at one epoch by position; NaN becomes null."""
-    value, se, _, z, p = (float(column[epoch]) for column in between.accuracy)
-    return numbers(difference=value, se=se, z=z, p=p)
+def training_entry(difference: Difference, epoch: int) -> dict[str, Any]:
+    """The difference of mean test accuracies, or losses, at one epoch by position; NaN becomes null."""
+    value, se, effect, z, p = (float(column[epoch]) for column in difference)
+    return numbers(difference=value, se=se, effect=effect, z=z, p=p)
 
 
 def between_entry(between: Between, epoch: int, layer: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from analysis.comparison import Between, SideBySide, contrast_recordings
 from analysis.model.entry_law import EntryLaw
 from analysis.recording import Recording
 from analysis.show import comparison_figures, comparison_tables
-from analysis.show.entries import accuracy_entry, between_entry
+from analysis.show.entries import between_entry, training_entry
 from analysis.statistics import Statistics
 from analysis.study import study_recording
 from experiments.cli.progress import Progress
@@ -164,13 +164,16 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
         for e in range(len(between.epochs))
         for layer in range(len(between.layers))
     ]
-    accuracy = [
-        {"first": first, "second": second, "epoch": int(epoch), **accuracy_entry(between, e)}
-        for (first, second), between in several.pairs.items()
-        for e, epoch in enumerate(between.epochs)
-    ]
+    trained = {
+        what: [
+            {"first": first, "second": second, "epoch": int(epoch), **training_entry(getattr(between, what), e)}
+            for (first, second), between in several.pairs.items()
+            for e, epoch in enumerate(between.epochs)
+        ]
+        for what in ("accuracy", "loss")
+    }
     runs = {name: {**run.source, "config": run.settings} for name, run in finished.items()}
-    content = {"schema": SCHEMA, "runs": runs, "between": entries, "accuracy": accuracy}
+    content = {"schema": SCHEMA, "runs": runs, "between": entries, **trained}
     folder.write_json("comparison.json", content)
     for name, table in comparison_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.comparison import Between, SideBySide
+from analysis.inference.multiplicity import LEVEL, benjamini_yekutieli
 from analysis.inspection import key_epochs
 from analysis.show import comparison_figures, comparison_tables
 from analysis.show.comparison_tables import differing, relative_distances, test_accuracy
@@ -31,6 +32,7 @@ def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str]) -
             Section("What was compared", tuple(_settings(runs))),
             Section("Where each ensemble has arrived", tuple(_last_epochs(several))),
             Section("How far they are apart", tuple(_distances(several))),
+            Section("Do they train differently?", tuple(_learning(several))),
             Section("Figures", pictures),
             Section("Tables", tuple(_tables(several))),
             Section("Provenance", tuple(_provenance(runs))),
@@ -94,9 +96,6 @@ def _distances(several: SideBySide) -> Iterator[Content]:
         )
         header = ("runs", "layer", "epoch", "members", "W2", "by chance", "p", "differing", "largest difference")
         yield Grid(header, list(_distance_rows(several)))
-    if any(np.isfinite(b.accuracy.value).any() for b in several.pairs.values()):
-        yield Paragraph("The difference of the mean test accuracies at the last common epoch, second minus first.")
-        yield Grid(("runs", "epoch", "difference", "p"), list(_accuracies(several)))
     paired = [" and ".join(names) for names, b in several.pairs.items() if b.paired]
     if paired:
         yield Paragraph(
@@ -135,11 +134,39 @@ def _counted(b: Between, epoch: int, layer: int) -> str:
     return f"{first} pairs" if b.paired else f"{first} and {second}"
 
 
-def _accuracies(several: SideBySide) -> Iterator[tuple[Cell, ...]]:
-    for names, b in several.pairs.items():
-        value, error, p = (100 * float(b.accuracy.value[-1]), 100 * float(b.accuracy.se[-1]), float(b.accuracy.p[-1]))
-        difference = f"{page.measured(value, error)} percentage points" if np.isfinite(value) else "–"
-        yield (" to ".join(names), int(b.epochs[-1]), difference, page.number(float(f"{p:.2g}")))
+def _learning(several: SideBySide) -> Iterator[Content]:
+    trained = {names: b for names, b in several.pairs.items() if b.trained.all(axis=-1).any()}
+    if not trained:
+        yield Paragraph("No two of the ensembles have test losses at a common epoch, and layers of the same size.")
+        return
+    yield Paragraph(
+        "Differences of the mean test accuracy and of the mean test loss, second minus first, ± standard error, over "
+        "members that have not diverged, with the p-value of each row by itself; "
+        "of all common epochs, those that differ at a false-discovery rate of 5 % under any dependence of the epochs."
+    )
+    yield Paragraph(" ".join(_verdict(names, b) for names, b in trained.items()))
+    header = ("runs", "epoch", "members", "accuracy, percentage points", "p", "loss, nats", "p")
+    yield Grid(header, [row for names, b in trained.items() for row in _learning_rows(names, b)])
+    yield Files([("tables/learning.csv", "csv")])
+
+
+def _verdict(names: tuple[str, str], b: Between) -> str:
+    counts = [int(np.sum(benjamini_yekutieli(one.p) < LEVEL)) for one in (b.accuracy, b.loss)]
+    made = int(b.trained.all(axis=-1).sum())
+    return f"{' to '.join(names)}: accuracy differs at {counts[0]} of {made} epochs, loss at {counts[1]}."
+
+
+def _learning_rows(names: tuple[str, str], b: Between) -> Iterator[tuple[Cell, ...]]:
+    for e in key_epochs(b.epochs):
+        if b.trained[e].all():
+            first, second = b.trained[e]
+            yield (
+                *(" to ".join(names), int(b.epochs[e]), f"{first} pairs" if b.paired else f"{first} and {second}"),
+                page.measured(100 * float(b.accuracy.value[e]), 100 * float(b.accuracy.se[e])),
+                page.number(float(f"{b.accuracy.p[e]:.2g}")),
+                page.measured(float(b.loss.value[e]), float(b.loss.se[e])),
+                page.number(float(f"{b.loss.p[e]:.2g}")),
+            )
 
 
 def _tables(several: SideBySide) -> Iterator[Content]:

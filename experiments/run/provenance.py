@@ -27,6 +27,7 @@ PACKAGES = (
     "mlxtend",
     "numpy",
     "scipy",
+    "scikit-learn",
     "xarray",
     "h5netcdf",
     "matplotlib",

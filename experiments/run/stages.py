@@ -29,6 +29,7 @@ from experiments.report.figures import picture
 from experiments.report.inspection import inspection_part
 from experiments.report.layers import recorded_layers_part
 from experiments.report.outputs import REPORT, write_outputs
+from experiments.report.prediction import prediction_part, predictions_of
 from experiments.report.spectrum import spectra_of, spectrum_part
 from experiments.run.beside import beside, shared
 from experiments.run.laws import initial_laws, refuse_unpublished
@@ -227,6 +228,8 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         matrices = kept_matrices(run.results, key_epochs(run.recording.epochs))
         inspecting = pool.submit(inspect_recording, run.recording, matrices)
         decomposing = pool.submit(spectra_of, run.recording, matrices)
+        all_matrices = every_matrix_of(run.results)
+        predicting = pool.submit(predictions_of, all_matrices)
         connecting = pool.submit(recorded_layers_part, layers_of(run.results), run.results["matrix"].values.tolist())
         steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
         square = study_recording(run.recording, laws)
@@ -235,16 +238,20 @@ def report(folder: RunFolder, published: bool = False) -> Path:
                 square = as_published(square, run.recording, laws)
             except ValueError as error:
                 raise UserError(str(error)) from error
-        all_matrices = every_matrix_of(run.results)
         every = study_recording(all_matrices, initial_laws(run.config, all_matrices))
         steps.begin("drawing figures")
         names = figures.available(square)
         tasks = [*((figures.draw, square, name) for name in names), (draw_matrices, every), (draw_cumulants, every)]
         *pictures, of_matrices, of_cumulants = shared(pool, picture, tasks)
-        findings = inspecting.result()
+        findings, spectra, predictions = inspecting.result(), decomposing.result(), predicting.result()
         steps.begin("writing tables and the report")
-        parts = [inspection_part(findings), spectrum_part(decomposing.result()), matrices_part(every, of_matrices)]
-        parts.append(connecting.result())
+        parts = [
+            inspection_part(findings),
+            spectrum_part(spectra),
+            matrices_part(every, of_matrices),
+            connecting.result(),
+            prediction_part(predictions),
+        ]
         place = folder.within(PUBLISHED) if published else folder
         drawn = dict(zip(names, pictures, strict=True))
         first = [cumulants_part(every, of_cumulants, rejected_separate(square))]

@@ -106,15 +106,42 @@ def test_an_epoch_at_which_nobody_is_left_is_unknown_and_says_so():
     assert entry["members"] == [0, 0]
 
 
-def test_accuracies_are_compared_in_pairs_where_members_are():
+def test_accuracies_and_losses_are_compared_in_pairs_where_members_are():
     first, second = recording(1), recording(2)
     assert first.training is not None
     assert second.training is not None
     second.training.test_accuracy[:] = first.training.test_accuracy + 0.1
+    second.training.test_loss[:] = first.training.test_loss - 0.2
+    second.training.test_loss[4, 1] = np.inf
     found = contrast_recordings(first, second, paired=True)
     assert found is not None
-    np.testing.assert_allclose(found.accuracy.value, 0.1)
-    assert np.all(found.accuracy.se < 1e-12)
+    members = len(first.members)
+    for difference, value in ((found.accuracy, 0.1), (found.loss, -0.2)):
+        np.testing.assert_allclose(difference.value, value)
+        assert np.all(difference.se < 1e-12)
+    assert found.trained.tolist() == [[members] * 2, [members - 1] * 2, [members] * 2]
+
+
+def test_losses_of_independent_runs_differ_by_what_a_loop_finds():
+    first, second = recording(1), recording(2)
+    assert first.training is not None
+    assert second.training is not None
+    second.training.test_loss[3, 2] = np.nan
+    found = contrast_recordings(first, second)
+    assert found is not None
+    one, other = first.training.test_loss[:, 2], np.delete(second.training.test_loss[:, 2], 3)
+    error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
+    assert found.loss.value[2] == pytest.approx(other.mean() - one.mean())
+    assert found.loss.se[2] == pytest.approx(error)
+    assert found.trained[2].tolist() == [len(one), len(other)]
+
+
+def test_runs_that_were_not_trained_do_not_train_differently():
+    found = contrast_recordings(recording(1)._replace(training=None), recording(2))
+    assert found is not None
+    assert found.trained[:, 0].tolist() == [0, 0, 0]
+    assert np.isnan(found.loss.value).all()
+    assert np.isnan(found.accuracy.p).all()
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +197,7 @@ def test_figures_without_anything_to_show_are_left_out(several):
 
 def test_tables_have_a_row_for_each_run_pair_and_invariant(several):
     counts = {name: len(table(several).rows) for name, table in TABLES.items()}
-    assert counts == {"runs": 5 + 3 * 3 + 5, "between": 3, "differences": 3 * 52}
+    assert counts == {"runs": 5 + 3 * 3 + 5, "between": 3, "differences": 3 * 52, "learning": 3}
     for table in TABLES.values():
         assert all(len(row) == len(table(several).header) for row in table(several).rows)
 

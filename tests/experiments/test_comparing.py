@@ -109,11 +109,18 @@ def test_runs_of_one_seed_are_compared_in_pairs(swept, other, capsys, tmp_path):
 def test_a_run_and_its_copy_are_the_same(other, capsys, tmp_path):
     shutil.copytree(other, tmp_path / "copy")
     out = compared(capsys, other, tmp_path / "copy", "--out", tmp_path / "out")
-    for entry in json.loads((out / "comparison.json").read_text())["between"]:
+    told = json.loads((out / "comparison.json").read_text())
+    for entry in (*told["accuracy"], *told["loss"]):
+        assert (entry["difference"], entry["se"]) == (0, 0)
+    for entry in told["between"]:
         assert entry["wasserstein"]["between"]["w2"] == 0
         assert entry["wasserstein"]["between"]["p"] == 1
         assert all(invariant["difference"] == 0 for invariant in entry["invariants"].values())
-    assert "The ensembles have the same settings." in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "The ensembles have the same settings." in page
+    assert "accuracy differs at 0 of 2 epochs, loss at 0" in page
+    with (out / "tables" / "learning.csv").open() as file:
+        assert [row["loss_difference"] for row in csv.DictReader(file)] == ["0.0", "0.0"]
 
 
 @pytest.mark.slow
