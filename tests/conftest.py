@@ -14,6 +14,7 @@ from pathlib import Path
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["XDG_CACHE_HOME"] + "/xla"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the program does, see `runtime.configure`
 
 import jax
 import pytest

@@ -23,6 +23,8 @@ def configure(deterministic: bool = False) -> None:
     if deterministic:  # at the end, where they overrule others
         flags = " ".join([flags, *DETERMINISTIC])
     os.environ["XLA_FLAGS"] = flags.strip()
+    # On some processors XLA calls each program that it takes from the cache an error, wrongly: jax issue 38445.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax  # reads XLA_FLAGS when it is first used
 
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

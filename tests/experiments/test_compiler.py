@@ -61,8 +61,8 @@ def test_statistics_of_many_matrices_agree_with_numpy(dim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dim", range(1, 17))
-def test_all_invariants_of_many_matrices_agree_with_numpy_at_every_size(dim):
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 7, 8, 10, 16])
+def test_all_invariants_of_many_matrices_agree_with_numpy_at_odd_and_even_sizes(dim):
     judge(STATISTICS if dim > 1 else STATISTICS[:-1], Size(dims=(dim,), graphs=EVERYTHING))
 
 
