@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import xarray as xr
 
+from analysis.coupling_study import study_couplings
 from analysis.inspection import inspect_recording, key_epochs
 from analysis.published import as_published
 from analysis.recording import Recording, included
@@ -23,6 +24,7 @@ from ensemble.order import source_of_orders
 from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress, Steps
 from experiments.errors import UserError
+from experiments.report.couplings import couplings_part
 from experiments.report.cumulants import cumulants_part, rejected_separate
 from experiments.report.every_matrix import matrices_part
 from experiments.report.figures import picture
@@ -231,6 +233,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         all_matrices = every_matrix_of(run.results)
         predicting = pool.submit(predictions_of, all_matrices)
         connecting = pool.submit(recorded_layers_part, layers_of(run.results), run.results["matrix"].values.tolist())
+        coupling = pool.submit(study_couplings, all_matrices, key_epochs(run.recording.epochs))
         steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
         square = study_recording(run.recording, laws)
         if published:
@@ -249,6 +252,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
             inspection_part(findings),
             spectrum_part(spectra),
             matrices_part(every, of_matrices),
+            couplings_part(coupling.result(), rejected_separate(square)),
             connecting.result(),
             prediction_part(predictions),
         ]
