@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from analysis.comparison import Between, SideBySide, contrast_recordings
+from analysis.cumulant_contrast import last_cumulants
 from analysis.model.entry_law import EntryLaw
 from analysis.recording import Recording
 from analysis.show import comparison_figures, comparison_tables
@@ -15,6 +16,7 @@ from analysis.statistics import Statistics
 from analysis.study import study_recording
 from experiments.cli.progress import Progress
 from experiments.errors import UserError
+from experiments.report.comparing_cumulants import compared_cumulants_part
 from experiments.report.comparison_page import comparison_document
 from experiments.report.figures import rendered, write_picture
 from experiments.report.page import document
@@ -42,6 +44,8 @@ class Finished(NamedTuple):
     recording: Recording
     laws: tuple[EntryLaw | None, ...]
     """Of the initial entries of each layer."""
+    patterns: Recording
+    """That of which cumulants are known: of a run all weight matrices, under separate permutations."""
     source: dict[str, str]
     """Where it is from: its folder, and the SHA-256 of its results.nc."""
 
@@ -97,10 +101,12 @@ def read_finished(path: Path, layers: Sequence[str] | None = None, symmetry: str
         source = {"folder": str(path), "results_sha256": folder.results_digest() if folder.has_results() else ""}
         if "train" in folder.config:
             run = recorded(folder)
-            recording = every_matrix_of(run.results) if symmetry == "separate" else run.recording
+            patterns = every_matrix_of(run.results)
+            recording = patterns if symmetry == "separate" else run.recording
             laws, seed = initial_laws(run.config, recording), run.config.train.seed
         elif "matrices" in folder.config and folder.has_results():
             recording, laws, seed = _given(folder), (None,), None
+            patterns = recording
         else:
             raise UserError(
                 f"{path} holds no run and no analysis: give folders of `pigmm run` or `pigmm analyze --out`"
@@ -111,7 +117,8 @@ def read_finished(path: Path, layers: Sequence[str] | None = None, symmetry: str
         if not kept:
             raise UserError(f"{path} has none of the layers {', '.join(layers)}")
         recording, laws = of_layers(recording, kept), tuple(laws[i] for i in kept)
-    return Finished(folder.config, seed, recording, laws, source)
+        patterns = of_layers(patterns, [i for i, layer in enumerate(patterns.layers) if layer in layers])
+    return Finished(folder.config, seed, recording, laws, patterns, source)
 
 
 def _given(folder: RunFolder) -> Recording:
@@ -130,6 +137,7 @@ def of_layers(recording: Recording, kept: Sequence[int]) -> Recording:
         symmetries=tuple(recording.symmetries[i] for i in kept),
         invariants=recording.invariants[:, :, kept],
         block_moments=recording.block_moments[:, :, kept],
+        every=None if recording.every is None else recording.every[:, :, kept],
     )
 
 
@@ -173,9 +181,13 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
         for what in ("accuracy", "loss")
     }
     runs = {name: {**run.source, "config": run.settings} for name, run in finished.items()}
-    content = {"schema": SCHEMA, "runs": runs, "between": entries, **trained}
+    part = compared_cumulants_part({name: last_cumulants(run.patterns) for name, run in finished.items()})
+    content = {"schema": SCHEMA, "runs": runs, "between": entries, **trained, **part.json}
     folder.write_json("comparison.json", content)
     for name, table in comparison_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
     pngs = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
-    return folder.write_text("report.html", document(comparison_document(several, runs, tuple(pictures)), pngs))
+    for name, table in part.tables.items():
+        folder.write_text(f"tables/{name}.csv", table.csv())
+    page = comparison_document(several, runs, tuple(pictures), part.section)
+    return folder.write_text("report.html", document(page, pngs))

@@ -22,8 +22,8 @@ Runs = Mapping[str, Mapping[str, Any]]
 """Of each run its folder, the SHA-256 of its results.nc and its configuration, as in comparison.json."""
 
 
-def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str]) -> Document:
-    """The page; `drawn` are the names of the figures that there are."""
+def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], gaussianity: Section) -> Document:
+    """The page; `drawn` are the names of the figures that there are, `gaussianity` is the section on cumulants."""
     pictures = [Picture(name, comparison_figures.FIGURES[name].caption) for name in drawn]
     return Document(
         f"{len(several.runs)} ensembles side by side",
@@ -31,6 +31,7 @@ def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str]) -
         (
             Section("What was compared", tuple(_settings(runs))),
             Section("Where each ensemble has arrived", tuple(_last_epochs(several))),
+            gaussianity,
             Section("How far they are apart", tuple(_distances(several))),
             Section("Do they train differently?", tuple(_learning(several))),
             Section("Figures", pictures),
