@@ -21,7 +21,7 @@ from ensemble.step import EVALUATION_BATCH, Observe, optimizer
 
 # Measured by benchmarks/memory.py.
 PROGRAM = 700_000_000  # bytes of a process that has loaded JAX and compiled the programs of a run
-OBSERVING = 8  # intermediates of what is observed, in sizes of the weights: all invariants of 640 x 640 take 7
+OBSERVING = 9  # intermediates of what is observed, in sizes of the weights: a run of two layers of 160 units takes 8
 COPIES = 2  # of the recordings: themselves, and what is made of them when they are saved
 NO_KERNELS: Given = MappingProxyType({})
 
