@@ -63,6 +63,9 @@ def test_plans_are_cached_values():
 
 def test_the_plan_says_what_it_costs():
     assert str(compile_plan(ALL)).startswith("361 graphs, 209 connected factors")
+    first, *kinds = str(compile_plan((Graph(((0, 1),)),))).splitlines()
+    assert first == "1 graphs, 1 connected factors, 2 steps"
+    assert [kind.split()[:2] for kind in kinds] == [["1", "vecmat"], ["1", "total"]]
 
 
 def test_graphs_beyond_cubic_work_are_refused():

@@ -79,6 +79,13 @@ def test_sums_of_the_same_units_are_seen_by_relabelling():
     assert moved.joined_sums[0] == 1 / 200
 
 
+def test_correlations_of_opposite_sign_do_not_cancel():
+    common = np.random.default_rng(9).standard_normal((40, 1, 1))
+    first, second, third = normal(9, 40, (5, 4, 3, 2))
+    moved = layer_randomisation((first + common, second + common, third - common), Chain((5, 4, 3, 2)))
+    assert moved.joined_sums.tolist() == [1 / 200, 1 / 200]
+
+
 def test_relabelling_keeps_what_it_should():
     data = normal(4, 10)
     order = np.random.default_rng(0).permuted(np.tile(np.arange(SIZES[1]), (10, 1)), axis=1)
