@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 
 from analysis import fit, iid_model
 from analysis.inference.gaussianity import block_shape, coordinate_quantiles, whitened_coordinates
@@ -40,6 +40,11 @@ def test_skewness_and_kurtosis_of_coordinates_whitened_by_the_own_fit_are_plain_
     np.testing.assert_allclose(
         shape.skewness.value[:3], [np.mean(u**3) for u in coordinates.coordinates[:3]], atol=1e-12
     )
+
+
+def test_p_is_that_of_students_law_over_the_members():
+    for one in shape_of(np.random.default_rng(4).standard_exponential((7, 5, 5)))[:2]:
+        np.testing.assert_allclose(one.p, 2 * t.sf(np.abs(one.value) / one.se, 6), rtol=1e-10)
 
 
 def test_gaussian_ensembles_are_rejected_at_the_nominal_rate():

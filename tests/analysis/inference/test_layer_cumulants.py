@@ -86,6 +86,12 @@ def test_correlations_of_opposite_sign_do_not_cancel():
     assert moved.joined_sums.tolist() == [1 / 200, 1 / 200]
 
 
+def test_the_unit_of_the_weights_does_not_matter():
+    data = normal(10, 12)
+    small, large = (np.array(layer_randomisation((k * data[0], k * data[1]), SYMMETRY)[1:-1]) for k in (2**-6, 2**6))
+    np.testing.assert_array_equal(small, large)
+
+
 def test_relabelling_keeps_what_it_should():
     data = normal(4, 10)
     order = np.random.default_rng(0).permuted(np.tile(np.arange(SIZES[1]), (10, 1)), axis=1)
@@ -122,6 +128,15 @@ def test_statuses_name_cause_and_remedy():
     single = study_layers(drawn((3, 2), 0))
     assert single.cumulants.status == "a single layer: no graphs connect layers"
     assert (len(single.balance.p), len(single.randomisation.layers)) == (0, 0)
+
+
+def test_a_layer_without_variance_has_no_standardised_cumulants():
+    below, above = normal(11, 45)
+    data = below, np.zeros_like(above)
+    found = layer_cumulants(data, parameters(data), SYMMETRY)
+    assert np.all(found.value == 0)
+    assert np.all(np.isnan(found.standardised))
+    assert found.status == "a layer without variance has no standardised cumulants"
 
 
 def test_members_that_are_not_finite_are_left_out():
