@@ -35,6 +35,7 @@ def test_small_integers_by_hand():
         "0-1,1-2": 54,
         "0-0,1-2": 50,
         "0-1,1-2,2-0": 155,
+        "0-0,1-1,2-2,0-1,1-2,2-0": 5321,  # tr (diag(1, 4) M)^3
         "0-1,0-2,1-2": 7 * 1 + 10 * 2 + 15 * 3 + 22 * 4,  # sum of M^2 * M elementwise
     }
     graphs = [Graph.parse(key) for key in by_hand]

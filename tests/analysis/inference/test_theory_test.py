@@ -185,6 +185,8 @@ def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
     for rank in (10, 50, 80):  # from the largest
         assert tail(draws[-rank], draws)[0] == pytest.approx((1 + rank) / 100)
     assert tail(draws[-10] + 1e-12, draws)[0] == pytest.approx(10 / 100)
+    beyond = np.log([tail(np.array([t]), draws)[0] for t in (2.0, 3.0, 4.0)])
+    assert np.diff(beyond)[1] / np.diff(beyond)[0] == pytest.approx((4**1.5 - 3**1.5) / (3**1.5 - 2**1.5))
     inside, outside = (tail(draws[-10] + step, draws)[0] for step in (-1e-9, 1e-9))
     assert outside == pytest.approx(inside - 1 / 100, abs=1e-6)
 

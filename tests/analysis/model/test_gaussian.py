@@ -85,6 +85,8 @@ def test_two_by_two_matrices_have_a_density():
     stack = model.sample(jax.random.key(0), 5)
     reference = log_density(stack.reshape(5, 4) @ basis, mean, cov)
     np.testing.assert_allclose(model.log_prob(stack), reference, rtol=1e-12)
+    np.testing.assert_allclose(model.log_prob(stack[:4].reshape(2, 2, 2, 2)), reference[:4].reshape(2, 2), rtol=1e-12)
+    np.testing.assert_allclose(model.log_prob(stack[4]), reference[4], rtol=1e-12)
 
 
 @pytest.mark.parametrize("model", [SINGULAR, INDEFINITE], ids=["singular", "indefinite"])
