@@ -50,9 +50,9 @@ def test_errors_and_p_are_those_of_students_test_over_the_members():
         [np.mean(u**4 - 6 * u**2 + 3, axis=1) for u in coordinates],
     )
     for found, members in zip(shape_of(stack)[:2], added, strict=True):
-        expected = ttest_1samp(members, 0, axis=1)
-        np.testing.assert_allclose(found.value / found.se, expected.statistic, rtol=1e-10)
-        np.testing.assert_allclose(found.p, expected.pvalue, rtol=1e-10)
+        statistic, p = np.array(ttest_1samp(members, 0, axis=1))
+        np.testing.assert_allclose(found.value / found.se, statistic, rtol=1e-10)
+        np.testing.assert_allclose(found.p, p, rtol=1e-10)
 
 
 def test_gaussian_ensembles_are_rejected_at_the_nominal_rate():
