@@ -180,6 +180,14 @@ def test_p_of_few_members_is_that_of_their_normal_quantile():
     np.testing.assert_allclose(test.p, 2 * norm.sf(np.abs(test.z)))
 
 
+def test_p_of_few_members_is_the_rank_among_the_draws():
+    """Of 400 000 invariants, 39 for each of 12 members: 854 draws."""
+    p = outcome(np.random.default_rng(7).standard_normal((12, 4, 4))).p
+    inside = p[(p > 0.25) & (p < 1)]
+    assert len(inside) > 10
+    np.testing.assert_allclose(855 * inside / 2, np.round(855 * inside / 2), rtol=1e-9)
+
+
 def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
     draws = np.sort(np.random.default_rng(5).standard_normal((99, 1)), axis=0)
     for rank in (10, 50, 80):  # from the largest

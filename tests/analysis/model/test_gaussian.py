@@ -125,6 +125,8 @@ def test_parameters_json_and_blocks_round_trip():
         (lambda: PIGMM.from_parameters(np.ones(13), dim=1), "whole number >= 2"),
         (lambda: pigmm(4, np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), np.eye(3), 1.0, 1.0), "not symmetric"),
         (lambda: pigmm(4, np.zeros(2), np.eye(2), np.eye(3), np.inf, 1.0), "finite numbers of shape"),
+        (lambda: pigmm(4, np.zeros(2), np.eye(1), np.eye(3), 1.0, 1.0), "finite numbers of shape"),
+        (lambda: pigmm(4, np.zeros(2), np.eye(3), np.eye(3), 1.0, 1.0), "finite numbers of shape"),
         (lambda: PIGMM.from_json({"dim": "4", "parameters": [1.0] * 13}), "whole number dim"),
         (lambda: PIGMM.from_json({"dim": 4}), "list parameters"),
         (lambda: REGULAR.log_prob(np.zeros((3, 4, 4))), r"\[\.\.\., 5, 5\]"),
