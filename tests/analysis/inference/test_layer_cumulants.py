@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import Chain, fit
+from analysis.inference.conditional import evaluated
 from analysis.inference.layer_cumulants import balance, layer_cumulants
 from analysis.inference.layer_randomisation import layer_randomisation
 from analysis.layers import study_layers
@@ -77,6 +78,22 @@ def test_sums_of_the_same_units_are_seen_by_relabelling():
     moved = layer_randomisation((below + 0.7 * shared[:, :, None], above + 0.7 * shared[:, None, :]), SYMMETRY)
     assert moved.relabelled_sums[0] == 1 / 200
     assert moved.joined_sums[0] == 1 / 200
+
+
+def test_joining_anew_keeps_all_members_of_every_layer(monkeypatch):
+    data, seen = normal(12, 5), []
+
+    def recorded(graphs, layers, symmetry):
+        seen.append(layers)
+        return evaluated(graphs, layers, symmetry)
+
+    monkeypatch.setattr("analysis.inference.vanishing.evaluated", recorded)
+    balance(data, SYMMETRY)
+    for joined in seen[1:]:
+        for stack, layer in zip(data, joined, strict=True):
+            own = np.sort(layer[..., 0, 0], axis=-1)
+            np.testing.assert_array_equal(own, np.broadcast_to(np.sort(stack[:, 0, 0]), own.shape))
+    assert sum(len(joined[0]) for joined in seen[1:]) > 100
 
 
 def test_correlations_of_opposite_sign_do_not_cancel():
