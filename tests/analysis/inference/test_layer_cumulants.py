@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from analysis import Chain, fit
 from analysis.inference.conditional import evaluated
@@ -78,6 +79,12 @@ def test_sums_of_the_same_units_are_seen_by_relabelling():
     moved = layer_randomisation((below + 0.7 * shared[:, :, None], above + 0.7 * shared[:, None, :]), SYMMETRY)
     assert moved.relabelled_sums[0] == 1 / 200
     assert moved.joined_sums[0] == 1 / 200
+
+
+def test_p_of_many_members_is_that_of_students_law():
+    data = normal(13, 45)
+    found = layer_cumulants(data, parameters(data), SYMMETRY)
+    np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.value / found.se), 44), rtol=1e-10)
 
 
 def test_joining_anew_keeps_all_members_of_every_layer(monkeypatch):
