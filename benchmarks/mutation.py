@@ -5,9 +5,9 @@
 
 The mutants are a random sample of those of cosmic-ray, in proportion to the places in each file, and are made in a
 copy of the tree. Each meets first the tests of its own file (`tests/analysis/model/test_wick.py` for
-`analysis/model/wick.py`, and those of its package that import it), then all tests of that folder; fast ones come first.
-Left out are annotations, messages and tables: nothing there is arithmetic. With a log, the same command goes on where
-it was stopped, and tries again what survived.
+`analysis/model/wick.py`, and all that import it), then all tests of that folder; fast ones come first. Left out are
+annotations, messages and tables: nothing there is arithmetic. With a log, the same command goes on where it was
+stopped, and tries again what survived.
 """
 
 import argparse
@@ -25,8 +25,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from math import sqrt
 from pathlib import Path
+
+from scipy.stats import binomtest
 
 ROOT = Path(__file__).resolve().parents[1]
 PATTERNS = ("analysis/*.py", "analysis/[!s]*/*.py", "analysis/symmetry/*.py", "invariants/*.py")
@@ -116,7 +117,7 @@ def mutated(mutant: Mutant) -> str | None:
     from cosmic_ray.mutating import mutate_code  # pyright: ignore[reportMissingImports]
     from cosmic_ray.plugins import get_operator  # pyright: ignore[reportMissingImports]
 
-    text = mutate_code((ROOT / mutant.file).read_text(), get_operator(mutant.operator)(), mutant.occurrence)
+    text = mutate_code((ROOT / mutant.file).read_text(), get_operator(mutant.operator)(), mutant.occurrence) or ""
     with suppress(SyntaxError):
         ast.parse(text)
         return text
@@ -137,16 +138,13 @@ def sample(size: int, generator: random.Random) -> list[Mutant]:
 
 
 def tests(file: str) -> tuple[list[str], list[str]]:
-    """The tests of a file, by name and by import, or else all of their folder; and all of their folder."""
+    """The tests of a file, by name and by import anywhere, or else all of their folder; and all of their folder."""
     path = Path(file)
     folder, module = ROOT / "tests" / path.parent, ".".join(path.with_suffix("").parts)
-    everywhere = (ROOT / "tests" / path.parts[0]).rglob("test_*.py")
-    near = {test for test in everywhere if f"{module} import" in test.read_text()}
-    own = set(folder.glob(f"test_{path.stem}.py"))
-    local, every = (
-        [str(t.relative_to(ROOT)) for t in sorted(found)] for found in (near | own, folder.glob("test_*.py"))
-    )
-    return local or every, sorted({*local, *every})
+    near = {test for test in (ROOT / "tests").rglob("test_*.py") if f"{module} import" in test.read_text()}
+    own, every = set(folder.glob(f"test_{path.stem}.py")), set(folder.glob("test_*.py"))
+    local = sorted(own | near or every, key=lambda test: (test not in own, test.parent != folder, test))
+    return [str(test.relative_to(ROOT)) for test in local], sorted(str(t.relative_to(ROOT)) for t in every | {*local})
 
 
 def passes(copy: Path, chosen: list[str], limit: float, *flags: str) -> bool | None:
@@ -195,13 +193,6 @@ def change(mutant: Mutant) -> str:
     return next((f"{a.strip()}  ->  {b.strip()}" for a, b in zip(before, after, strict=False) if a != b), "")
 
 
-def interval(killed: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    z, share = 1.96, killed / total
-    middle, half = share + z * z / (2 * total), z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
-
-
 def prepare() -> Path:
     """A copy of the tree beside what it reads; loads, for all processes to come, the libraries of the tests."""
     copy = Path(tempfile.mkdtemp(prefix="mutation-")) / "project"
@@ -245,9 +236,9 @@ def main() -> None:
                 entry = {"mutant": asdict(mutant), "survived": survived, "change": change(mutant)}
                 log.write(json.dumps(entry) + "\n")
     for group in sorted(total):
-        low, high = interval(killed[group], total[group])
-        share = killed[group] / total[group]
-        print(f"{group:20} {killed[group]:4} of {total[group]:4}: {share:.1%}, {low:.1%} to {high:.1%}")
+        found = binomtest(killed[group], total[group])
+        low, high = found.proportion_ci(method="wilson")
+        print(f"{group:20} {found.k:4} of {found.n:4}: {found.statistic:.1%}, {low:.1%} to {high:.1%}")
     shutil.rmtree(copy.parent)
 
 

@@ -23,12 +23,6 @@ class Resampling(NamedTuple):
         """Standard error of a statistic with values v_r in the replicates: sqrt(inflation <(v - <v>)^2>)."""
         return np.asarray(np.sqrt(self.inflation * np.var(values, axis=0)))
 
-    def bias(
-        self, values: Float[np.ndarray, "replicates *rest"], estimate: Float[np.ndarray, "*rest"]
-    ) -> Float[np.ndarray, "*rest"]:
-        """Bias of order 1/N of a statistic, inflation (<v> - estimate); subtract it from the estimate."""
-        return self.inflation * (np.mean(values, axis=0) - estimate)
-
 
 @lru_cache(maxsize=4)
 def bootstrap(members: int, replicates: int = 1000, seed: int = 0) -> Resampling:

@@ -114,6 +114,13 @@ def test_published_distance_depends_on_the_order_where_eigenvalues_are_equal():
     assert abs(published_distance(f, g) - correct) > 0.01
 
 
+def test_a_negative_variance_has_no_root_in_the_published_distance():
+    """V_2, of dimension 35 at D = 10, adds 35 (1 - 0.1 - 2 sqrt(0))."""
+    f = iid_model(0, 1, 10).parameters
+    g = np.where(np.arange(13) == 11, -0.1, f)
+    np.testing.assert_allclose([published_distance(f, g), published_distance(g, f)], 31.5)
+
+
 @pytest.mark.parametrize("dim", [40, 640])
 def test_published_distance_forgets_the_size(dim):
     """Standard deviations 1.3 / sqrt(D) and 1 / sqrt(D): W2^2 = 0.09 D, published as if 10^2 entries were all."""

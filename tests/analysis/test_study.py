@@ -47,10 +47,11 @@ def test_members_used_are_those_not_excluded():
 
 
 def test_a_change_is_resolved_above_twice_its_error_at_either_end():
-    t = synthetic(epochs=2, layers=1, members=100)
-    t.deviation[0, 0, :3] = [0.19, 0.21, 0.0]
-    t.deviation[1, 0, :3] = [0.19, 0.0, 0.21]
-    assert resolved_change(t)[0, :3].tolist() == [False, True, True]
+    t = synthetic(epochs=3, layers=1, members=100)
+    t.deviation[0, 0, :4] = [0.19, 0.21, 0.0, 0.0]
+    t.deviation[1, 0, :4] = [0.0, 0.0, 0.0, 0.3]
+    t.deviation[2, 0, :4] = [0.19, 0.0, 0.21, 0.0]
+    assert resolved_change(t)[0, :4].tolist() == [False, True, True, False]
 
 
 def test_quantiles_leave_out_diverged_members_and_survive_missing_epochs():

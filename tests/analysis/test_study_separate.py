@@ -112,6 +112,13 @@ def test_null_distance_is_that_of_simulated_matrices(shape, nearest):
         null_distance(law, symmetry, 0)
 
 
+def test_the_null_distance_is_to_the_law_where_it_is_known_and_else_to_the_nearest_one():
+    stack, law = np.asarray(MODEL.sample(jax.random.key(6), 9)), EntryLaw.gaussian(0.5)
+    nearest = null_distance(EntryLaw.gaussian(stack.std()), SYMMETRY, 9, nearest=True)
+    np.testing.assert_allclose(study(stack, SYMMETRY, law).w2_null, null_distance(law, SYMMETRY, 9).mean)
+    np.testing.assert_allclose(study(stack, SYMMETRY).w2_null, nearest.mean, rtol=1e-12)
+
+
 def test_likelihoods_are_sums_of_densities():
     stack = np.asarray(MODEL.sample(jax.random.key(4), 30))
     fitted = fit(stack).model

@@ -169,6 +169,7 @@ def test_only_two_kinds_of_cycles_need_a_product_and_it_is_formed_on_the_smaller
         (lambda: ChainGraph(((0, 1),)), "a number from 1 on"),
         (lambda: ChainGraph(((0, 1), (0, 2)), (1, 2)), "column of W_"),
         (lambda: enumerate_chain(0, 1), "at least one layer"),
+        (lambda: enumerate_chain(2, -1), "degree -1 of 2 layers"),
         (lambda: evaluate(SMALL, chain(0)[:1] * 2), "no chain"),
         (lambda: evaluate(SMALL, (chain(0)[0], chain(0, members=5)[1])), "no chain"),
         (lambda: evaluate(SMALL, chain(0)[:2]), "not of a chain of 2 layers"),

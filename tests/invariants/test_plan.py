@@ -63,6 +63,10 @@ def test_plans_are_cached_values():
 
 def test_the_plan_says_what_it_costs():
     assert str(compile_plan(ALL)).startswith("361 graphs, 209 connected factors")
+    first, *kinds = str(compile_plan((Graph(((0, 1),)),))).splitlines()
+    assert first == "1 graphs, 1 connected factors, 2 steps"
+    assert [kind.split()[:4] for kind in kinds] == [["1", "vecmat", "work", "D^2"], ["1", "total", "work", "D^1"]]
+    assert {step.op: step.work for step in compile_plan((Graph(((0, 0),)),)).steps[1:]} == {"diagonal": 1, "total": 1}
 
 
 def test_graphs_beyond_cubic_work_are_refused():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from analysis import Separate, expectations, fit
 from analysis.inference.coupled_predictions import Predictions, coupled_predictions
@@ -67,6 +68,11 @@ def test_errors_are_those_of_repeated_ensembles():
     cubic = slice(1, 10)
     usual = np.sqrt(np.mean(ratio[:, :, cubic] ** 2, axis=0)) / differences[:, :, cubic].std(axis=0)
     assert np.all((usual > 0.5) & (usual < 2))
+
+
+def test_p_is_that_of_students_law_with_a_degree_less_for_each_parameter():
+    found = of(np.random.default_rng(7).standard_normal((30, 4, 5)))
+    np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.z), 30 - 1 - 5), rtol=1e-10)
 
 
 def test_pseudo_values_of_a_mean_are_the_members():

@@ -43,6 +43,12 @@ def test_a_large_common_mean_changes_nothing():
         )
 
 
+def test_what_is_left_of_a_large_mean_by_rounding_is_no_number():
+    stack, symmetry = exponential(60, (5, 5)) + 1e6, Separate(5, 5)
+    found = pattern_cumulants(symmetry.evaluate(symmetry.every, stack), symmetry.block_moments(stack), symmetry)
+    assert np.all(np.isnan(found))
+
+
 def test_the_mean_of_shifted_matrices_is_that_of_the_matrices_as_they_are():
     stack = exponential(10, (6, 6))
     diagonal, off = (cumulants(stack + 5 * np.eye(6), 1)[Graph((edge,))].value for edge in ((0, 0), (0, 1)))

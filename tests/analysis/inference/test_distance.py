@@ -3,11 +3,12 @@
 import jax
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm, t
 
 from analysis import Simultaneous, iid_model, wasserstein
+from analysis.inference.distance import debiased_distance
 from analysis.inference.errors import uncertainty
-from analysis.inference.resampling import bootstrap
+from analysis.inference.resampling import Resampling, bootstrap
 from tests.dense import random_model
 
 SYMMETRY = Simultaneous(4)
@@ -40,6 +41,14 @@ def test_far_from_the_reference_the_bias_is_small_and_the_interval_tight():
     assert one.low < one.debiased < one.high
     assert one.high - one.low < one.debiased
     assert one.low < wasserstein(far, START) < one.high
+
+
+def test_the_interval_by_hand():
+    """All replicates at 1.2 from 1: (1.2 - 1) / 2 is widened to a = 0.1 t / z, and the end r solves r^2 + 2 a r = 1."""
+    along = 0.1 * t.ppf(0.975, 4) / norm.ppf(0.975)
+    found = debiased_distance(1.0, np.full(3, 1.2), np.zeros(3), Resampling(np.full((3, 5), 0.2), 1.0), 5)
+    expected = np.sqrt(1 + along**2) - along
+    np.testing.assert_allclose(found, [np.sqrt(0.8), expected, expected], rtol=1e-12)
 
 
 def test_the_nearest_law_and_a_single_member():

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, ttest_1samp
 
 from analysis import fit, iid_model
 from analysis.inference.gaussianity import block_shape, coordinate_quantiles, whitened_coordinates
@@ -40,6 +40,19 @@ def test_skewness_and_kurtosis_of_coordinates_whitened_by_the_own_fit_are_plain_
     np.testing.assert_allclose(
         shape.skewness.value[:3], [np.mean(u**3) for u in coordinates.coordinates[:3]], atol=1e-12
     )
+
+
+def test_errors_and_p_are_those_of_students_test_over_the_members():
+    stack = np.random.default_rng(4).standard_exponential((7, 5, 5))
+    coordinates = whitened_coordinates(stack, fit(stack).model).coordinates
+    added = (
+        [np.mean(u**3 - 3 * u, axis=1) for u in coordinates],
+        [np.mean(u**4 - 6 * u**2 + 3, axis=1) for u in coordinates],
+    )
+    for found, members in zip(shape_of(stack)[:2], added, strict=True):
+        statistic, p = np.array(ttest_1samp(members, 0, axis=1))
+        np.testing.assert_allclose(found.value / found.se, statistic, rtol=1e-10)
+        np.testing.assert_allclose(found.p, p, rtol=1e-10)
 
 
 def test_gaussian_ensembles_are_rejected_at_the_nominal_rate():

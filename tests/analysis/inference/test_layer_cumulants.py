@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from analysis import Chain, fit
+from analysis.inference.conditional import evaluated
 from analysis.inference.layer_cumulants import balance, layer_cumulants
 from analysis.inference.layer_randomisation import layer_randomisation
 from analysis.inference.networks import given_networks
@@ -82,6 +84,41 @@ def test_sums_of_the_same_units_are_seen_by_relabelling():
     assert moved.joined_sums[0] == 1 / 200
 
 
+def test_p_of_many_members_is_that_of_students_law():
+    data = normal(13, 45)
+    found = layer_cumulants(data, parameters(data), SYMMETRY)
+    np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.value / found.se), 44), rtol=1e-10)
+
+
+def test_joining_anew_keeps_all_members_of_every_layer(monkeypatch):
+    data, seen = normal(12, 5), []
+
+    def recorded(graphs, layers, symmetry):
+        seen.append(layers)
+        return evaluated(graphs, layers, symmetry)
+
+    monkeypatch.setattr("analysis.inference.vanishing.evaluated", recorded)
+    balance(data, SYMMETRY)
+    for joined in seen[1:]:
+        for stack, layer in zip(data, joined, strict=True):
+            own = np.sort(layer[..., 0, 0], axis=-1)
+            np.testing.assert_array_equal(own, np.broadcast_to(np.sort(stack[:, 0, 0]), own.shape))
+    assert sum(len(joined[0]) for joined in seen[1:]) > 100
+
+
+def test_correlations_of_opposite_sign_do_not_cancel():
+    common = np.random.default_rng(9).standard_normal((40, 1, 1))
+    first, second, third = normal(9, 40, (5, 4, 3, 2))
+    moved = layer_randomisation((first + common, second + common, third - common), Chain((5, 4, 3, 2)))
+    assert moved.joined_sums.tolist() == [1 / 200, 1 / 200]
+
+
+def test_the_unit_of_the_weights_does_not_matter():
+    data = normal(10, 12)
+    small, large = (np.array(layer_randomisation((k * data[0], k * data[1]), SYMMETRY)[1:-1]) for k in (2**-6, 2**6))
+    np.testing.assert_array_equal(small, large)
+
+
 def test_relabelling_keeps_what_it_should():
     data = normal(4, 10)
     order = np.random.default_rng(0).permuted(np.tile(np.arange(SIZES[1]), (10, 1)), axis=1)
@@ -119,6 +156,15 @@ def test_statuses_name_cause_and_remedy():
     single = study_layers(drawn((3, 2), 0))
     assert single.cumulants.status == "a single layer: no graphs connect layers"
     assert (len(single.balance.p), len(single.randomisation.layers)) == (0, 0)
+
+
+def test_a_layer_without_variance_has_no_standardised_cumulants():
+    below, above = normal(11, 45)
+    data = below, np.zeros_like(above)
+    found = layer_cumulants(data, parameters(data), SYMMETRY)
+    assert np.all(found.value == 0)
+    assert np.all(np.isnan(found.standardised))
+    assert found.status == "a layer without variance has no standardised cumulants"
 
 
 def test_members_that_are_not_finite_are_left_out():

@@ -53,6 +53,16 @@ def test_the_correlation_is_that_of_the_sums():
     assert found.low < found.rho < found.high
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_equal_and_opposite_sums_are_as_correlated_as_can_be(sign):
+    below = np.random.default_rng(5).integers(-4, 5, (30, 4, 3)).astype(float)
+    data = below, sign * np.swapaxes(below, 1, 2)
+    found = unit_correlation(fit(data).model.parameters, 30, Chain((3, 4, 3)))
+    assert found.status == ("ok",)
+    np.testing.assert_allclose([found.rho, found.low, found.high], sign, rtol=1e-12)
+    assert found.p[0] < 1e-100
+
+
 @pytest.mark.parametrize(
     ("sizes", "members", "ratio", "units"),
     [

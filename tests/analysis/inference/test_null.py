@@ -29,6 +29,11 @@ def simulated(law: EntryLaw, dim: int, members: int, nearest: bool) -> np.ndarra
     return np.array(distances)
 
 
+def test_two_thousand_ensembles_are_simulated_unless_told_otherwise():
+    symmetry = Simultaneous(4)
+    assert null_distance(GAUSSIAN, symmetry, 5) == null_distance(GAUSSIAN, symmetry, 5, replicates=2000)
+
+
 @pytest.mark.parametrize("nearest", [False, True], ids=["reference of the law", "nearest reference"])
 @pytest.mark.parametrize("law", [GAUSSIAN, UNIFORM], ids=["gaussian", "uniform"])
 @pytest.mark.parametrize(("dim", "members"), [(2, 4), (4, 2), (5, 13)])

@@ -67,11 +67,11 @@ def test_broken_symmetries_are_detected(make, symmetry):
 def test_effects_measure_the_size_of_the_differences():
     rng = np.random.default_rng(0)
     shift = np.array([0.5, -0.5, 0.5, -0.5])[:, None]
-    result = invariance_test(rng.standard_normal((20_000, 4, 6)) + shift, Permutations.ROWS, permutations=19)
+    result = invariance_test(rng.standard_normal((20_000, 4, 6)) + shift, Permutations.ROWS, permutations=1)
     assert result.effect_mean == pytest.approx(0.5 / np.sqrt(1.25), rel=0.05)
     assert result.effect_square < 0.05
     scale = np.sqrt(np.array([1.5, 0.5, 1.5, 0.5]))
-    result = invariance_test(rng.standard_normal((20_000, 6, 4)) * scale, Permutations.COLUMNS, permutations=19)
+    result = invariance_test(rng.standard_normal((20_000, 6, 4)) * scale, Permutations.COLUMNS, permutations=1)
     assert result.effect_square == pytest.approx(0.5, rel=0.05)
     assert result.effect_mean < 0.05
 

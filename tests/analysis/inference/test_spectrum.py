@@ -83,6 +83,22 @@ def test_constant_matrices_have_one_singular_value():
     np.testing.assert_allclose(found.outliers, [6], rtol=1e-6)
 
 
+def test_more_than_a_hundred_members_have_the_band_of_a_hundred_and_narrower():
+    stack = np.random.default_rng(6).standard_normal((100, 3, 4))
+    one, four = (spectrum(np.tile(stack, (copies, 1, 1))).ranks for copies in (1, 4))
+    np.testing.assert_allclose(four.expected, one.expected, rtol=1e-9)
+    np.testing.assert_allclose(four.high - four.low, (one.high - one.low) / 2, rtol=1e-6)
+
+
+def test_where_not_all_members_can_be_simulated_the_band_is_about_the_same(monkeypatch):
+    stack = np.random.default_rng(7).standard_normal((30, 3, 4))
+    full = spectrum(stack).ranks
+    monkeypatch.setattr("analysis.inference.spectrum.WORK", 36 * 100 * 25)  # 100 ensembles of 25 members
+    found = spectrum(stack)
+    assert found.status == "ok"
+    np.testing.assert_allclose(found.ranks.high - found.ranks.low, full.high - full.low, rtol=0.3)
+
+
 def test_large_matrices_have_no_bands_and_it_is_said(monkeypatch):
     monkeypatch.setattr("analysis.inference.spectrum.WORK", 1000)
     found = spectrum(np.random.default_rng(5).standard_normal((30, 6, 6)))

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from scipy.stats import binom, kstest, norm, t
+from scipy.stats import binom, kstest, norm, skew, t
 
 from analysis import Separate, Simultaneous, Symmetric, Symmetry, expectations, fit, model_of
 from analysis.inference.conditional import conditional_ensembles
@@ -11,7 +11,7 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.tails import tail
 from analysis.inference.theory_test import EXACT, TheoryTest, chance_level, theory_test
 from analysis.model.contractions import evaluate_table
-from analysis.model.plugin import parameters_from_moments
+from analysis.model.plugin import parameters_from_moments, replicated_parameters
 from analysis.model.spectrum import cycle
 from analysis.model.unbiased import table_gradient, unbiased_table
 from tests.dense import random_model
@@ -141,7 +141,8 @@ def test_one_and_two_members_have_no_test_and_it_is_said():
 
 
 def test_large_matrices_of_few_members_have_no_test_and_it_is_said():
-    test = outcome(np.random.default_rng(0).standard_normal((20, 10, 784)), Separate(10, 784))
+    """2^22 entries make 249 ensembles of 20 x 29 x 29, and 250 are needed."""
+    test = outcome(np.random.default_rng(0).standard_normal((20, 29, 29)), Separate(29, 29))
     assert np.all(np.isnan(test.p))
     assert f"tested from {EXACT + 1} on" in test.status
 
@@ -158,10 +159,33 @@ def test_p_of_many_members_is_that_of_students_law():
     np.testing.assert_allclose(test.p, 2 * t.sf(np.abs(test.z), members - 1 - 13))
 
 
+def test_z_of_many_members_is_a_studentised_mean_less_its_skewness():
+    """What a member adds to the difference is the slope by its weight, by finite differences."""
+    members, step = EXACT + 5, 1e-6
+    stack = np.random.default_rng(6).exponential(size=(members, 4, 4))
+    values, moments = SQUARE.evaluate(SQUARE.predicted, stack), np.asarray(SQUARE.block_moments(stack))
+    weights = np.full((members, members), (1 - step) / members) + step * np.eye(members)
+    table = unbiased_table(SQUARE.predicted, SQUARE, members)
+    theory = evaluate_table(table, parameters_from_moments(moments, SQUARE))
+    slopes = (evaluate_table(table, replicated_parameters(moments, weights, SQUARE)) - theory) / step
+    added = values - values.mean(axis=0) - slopes
+    error = np.sqrt(np.sum(added**2, axis=0) / (members * (members - 1)))
+    expected = (theory - values.mean(axis=0)) / error - np.clip(skew(added), -3, 3) / (2 * np.sqrt(members))
+    np.testing.assert_allclose(outcome(stack).z, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_p_of_few_members_is_that_of_their_normal_quantile():
     test = outcome(np.random.default_rng(4).standard_normal((3, 4, 4)))
     assert test.status == "ok"
     np.testing.assert_allclose(test.p, 2 * norm.sf(np.abs(test.z)))
+
+
+def test_p_of_few_members_is_the_rank_among_the_draws():
+    """Of 400 000 invariants, 39 for each of 12 members: 854 draws."""
+    p = outcome(np.random.default_rng(7).standard_normal((12, 4, 4))).p
+    inside = p[(p > 0.25) & (p < 1)]
+    assert len(inside) > 10
+    np.testing.assert_allclose(855 * inside / 2, np.round(855 * inside / 2), rtol=1e-9)
 
 
 def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
@@ -169,6 +193,8 @@ def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
     for rank in (10, 50, 80):  # from the largest
         assert tail(draws[-rank], draws)[0] == pytest.approx((1 + rank) / 100)
     assert tail(draws[-10] + 1e-12, draws)[0] == pytest.approx(10 / 100)
+    beyond = np.log([tail(np.array([t]), draws)[0] for t in (2.0, 3.0, 4.0)])
+    assert np.diff(beyond)[1] / np.diff(beyond)[0] == pytest.approx((4**1.5 - 3**1.5) / (3**1.5 - 2**1.5))
     inside, outside = (tail(draws[-10] + step, draws)[0] for step in (-1e-9, 1e-9))
     assert outside == pytest.approx(inside - 1 / 100, abs=1e-6)
 

@@ -173,6 +173,13 @@ def test_few_members_are_rejected_at_the_nominal_rate_too(members):
     assert binom.ppf(0.001, trials, 0.04) <= rejected <= binom.ppf(0.999, trials, 0.06)
 
 
+def test_within_the_full_model_p_is_the_rank_among_999_ensembles():
+    stacks = np.random.default_rng(6).standard_normal((20, 15, 4, 4))
+    p = np.array([identities(moments_of(stack), 4).p for stack in stacks])
+    assert np.sum(p > 0.1) > 10
+    np.testing.assert_allclose(1000 * p[p > 0.1], np.round(1000 * p[p > 0.1]), rtol=1e-12)
+
+
 def test_the_effect_does_not_grow_by_chance_alone():
     """sqrt(T^2 / N) would be about sqrt(8 / 20) without any difference."""
     stacks = np.random.default_rng(9).standard_normal((200, 60, 4, 4))

@@ -168,9 +168,10 @@ def test_couplings_solve_the_normal_equations(shape):
 
 
 @pytest.mark.parametrize("vanishing", [2, 3, 4])
-def test_a_vanishing_variance_of_differences_leaves_couplings_undetermined(vanishing):
-    parameters = np.where(np.arange(5) == vanishing, 0.0, PARAMETERS)
-    assert first_order(parameters, Separate(5, 6)).singular
+@pytest.mark.parametrize(("left", "singular"), [(0.0, True), (1e-6, True), (1e-4, False)])
+def test_a_vanishing_variance_of_differences_leaves_couplings_undetermined(vanishing, left, singular):
+    parameters = PARAMETERS * np.where(np.arange(5) == vanishing, left, 1.0)
+    assert first_order(parameters, Separate(5, 6)).singular == singular
 
 
 def test_only_separate_permutations_have_these_couplings():

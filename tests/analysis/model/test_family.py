@@ -141,6 +141,8 @@ def test_criteria_and_held_out_likelihood_follow_their_definitions():
         f = fit_family(block_moments(stack[~out]), Simultaneous(5)).f
         total += [PIGMM.from_parameters(row, dim=5).log_prob(stack[out]).sum() for row in f]
     np.testing.assert_allclose(fitted.held_out, total, rtol=1e-11)
+    of_ten, default = (fit_family(block_moments(stack), Simultaneous(5), **given) for given in ({"folds": 10}, {}))
+    np.testing.assert_array_equal(default.held_out, of_ten.held_out)
 
 
 def test_a_huge_common_mean_changes_only_the_mean():

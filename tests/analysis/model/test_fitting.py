@@ -1,6 +1,7 @@
 """Fits against exact parameters, the two other ways in, and one test a status."""
 
 import json
+from dataclasses import FrozenInstanceError
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +83,12 @@ def test_unbiased_covariances_and_their_absence():
     assert two.unbiased is not None
     np.testing.assert_allclose(two.unbiased[2:5], 2 * two.model.parameters[2:5])
     assert fit(ensemble(members=1)).unbiased is None
+
+
+def test_a_fit_does_not_change():
+    found = fit(ensemble())
+    with pytest.raises(FrozenInstanceError):
+        found.members = 0  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_single_precision_integers_and_device_arrays_are_accepted():

@@ -85,6 +85,8 @@ def test_two_by_two_matrices_have_a_density():
     stack = model.sample(jax.random.key(0), 5)
     reference = log_density(stack.reshape(5, 4) @ basis, mean, cov)
     np.testing.assert_allclose(model.log_prob(stack), reference, rtol=1e-12)
+    np.testing.assert_allclose(model.log_prob(stack[:4].reshape(2, 2, 2, 2)), reference[:4].reshape(2, 2), rtol=1e-12)
+    np.testing.assert_allclose(model.log_prob(stack[4]), reference[4], rtol=1e-12)
 
 
 @pytest.mark.parametrize("model", [SINGULAR, INDEFINITE], ids=["singular", "indefinite"])
@@ -123,6 +125,8 @@ def test_parameters_json_and_blocks_round_trip():
         (lambda: PIGMM.from_parameters(np.ones(13), dim=1), "whole number >= 2"),
         (lambda: pigmm(4, np.zeros(2), np.array([[1.0, 0.5], [0.0, 1.0]]), np.eye(3), 1.0, 1.0), "not symmetric"),
         (lambda: pigmm(4, np.zeros(2), np.eye(2), np.eye(3), np.inf, 1.0), "finite numbers of shape"),
+        (lambda: pigmm(4, np.zeros(2), np.eye(1), np.eye(3), 1.0, 1.0), "finite numbers of shape"),
+        (lambda: pigmm(4, np.zeros(2), np.eye(3), np.eye(3), 1.0, 1.0), "finite numbers of shape"),
         (lambda: PIGMM.from_json({"dim": "4", "parameters": [1.0] * 13}), "whole number dim"),
         (lambda: PIGMM.from_json({"dim": 4}), "list parameters"),
         (lambda: REGULAR.log_prob(np.zeros((3, 4, 4))), r"\[\.\.\., 5, 5\]"),

@@ -77,6 +77,12 @@ def test_singular_and_slightly_negative_blocks():
     assert bures(rank_one, np.zeros((2, 2))) == pytest.approx(4.0)
 
 
+def test_batches_of_any_shape_are_those_of_each():
+    a, b = (np.stack([random_model(5, seed).covariances[1] for seed in seeds]) for seeds in ((1, 2), (3, 4)))
+    each = [bures(one, other) for one, other in zip(a, b, strict=True)]
+    np.testing.assert_allclose(bures(a[:, None], b[:, None]), np.array(each)[:, None], rtol=1e-12)
+
+
 def test_parts_are_vectorised_and_belong_to_their_blocks():
     f = np.stack([random_model(7, seed).parameters for seed in range(6)]).reshape(2, 3, 13)
     g = f[0, 0]

@@ -149,6 +149,7 @@ def test_matrices_are_recognised_by_what_they_are():
     stack = half + np.swapaxes(half, 1, 2)
     assert recognised_symmetry(stack) == recognised_symmetry(1e-3 * stack) == Symmetric(5)
     assert recognised_symmetry(stack * (1 - np.eye(5))) == Symmetric(5, diagonal=False)
+    assert recognised_symmetry(stack[0]) == Symmetric(5)
     assert recognised_symmetry(half).name == "simultaneous"
     assert recognised_symmetry(np.ones((4, 5, 5))).name == "simultaneous"
     stack[1, 0, 0] = np.nan
