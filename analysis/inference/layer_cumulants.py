@@ -14,6 +14,9 @@ from analysis.model.status import joined
 from analysis.symmetry import Chain
 from invariants import ChainGraph
 
+ROUNDING = 1e-24
+"""A variance below this part of the squared mean is a rounding error of entries that do not vary."""
+
 
 class LayerCumulants(NamedTuple):
     """Joint cumulants of entries of several layers; NaN for a graph with more nodes of a layer than it has units."""
@@ -115,10 +118,11 @@ def _table(graphs: tuple[ChainGraph, ...], symmetry: Chain) -> CumulantTable:
 
 def entry_deviations(parameters: np.ndarray, symmetry: Chain) -> Float[np.ndarray, "K"]:
     """Standard deviation of the entries of each matrix, over members and relabellings: its mean square over entries."""
-    spread, *others = symmetry.unpack(parameters).covariances
+    mean, (spread, *others) = symmetry.unpack(parameters)
     deviations = []
     for layer, (m, n) in enumerate(symmetry.shapes):
         below, above, rest = others[layer], others[layer + 1], others[symmetry.layers + 1 + layer]
         total = spread[layer, layer] + (n - 1) * below[-1, -1] + (m - 1) * above[0, 0]
-        deviations.append(np.sqrt((total + (m - 1) * (n - 1) * rest[0, 0]) / (m * n)))
+        total += (m - 1) * (n - 1) * rest[0, 0]
+        deviations.append(np.sqrt(total / (m * n)) if total > ROUNDING * mean[layer] ** 2 else 0.0)
     return np.array(deviations)

@@ -86,7 +86,7 @@ def test_sums_of_the_same_units_are_seen_by_relabelling():
 
 def test_p_of_many_members_is_that_of_students_law():
     data = normal(13, 45)
-    found = layer_cumulants(data, parameters(data), SYMMETRY)
+    found = layer_cumulants(given_networks(data, SYMMETRY))
     np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.value / found.se), 44), rtol=1e-10)
 
 
@@ -97,25 +97,29 @@ def test_joining_anew_keeps_all_members_of_every_layer(monkeypatch):
         seen.append(layers)
         return evaluated(graphs, layers, symmetry)
 
-    monkeypatch.setattr("analysis.inference.vanishing.evaluated", recorded)
-    balance(data, SYMMETRY)
-    for joined in seen[1:]:
+    monkeypatch.setattr("analysis.inference.networks.evaluated", recorded)
+    balance(given_networks(data, SYMMETRY))
+    anew = [layers for layers in seen if layers[0].ndim == 4]
+    for joined in anew:
         for stack, layer in zip(data, joined, strict=True):
             own = np.sort(layer[..., 0, 0], axis=-1)
             np.testing.assert_array_equal(own, np.broadcast_to(np.sort(stack[:, 0, 0]), own.shape))
-    assert sum(len(joined[0]) for joined in seen[1:]) > 100
+    assert sum(len(joined[0]) for joined in anew) > 100
 
 
 def test_correlations_of_opposite_sign_do_not_cancel():
     common = np.random.default_rng(9).standard_normal((40, 1, 1))
     first, second, third = normal(9, 40, (5, 4, 3, 2))
-    moved = layer_randomisation((first + common, second + common, third - common), Chain((5, 4, 3, 2)))
+    networks = given_networks((first + common, second + common, third - common), Chain((5, 4, 3, 2)))
+    moved = layer_randomisation(networks)
     assert moved.joined_sums.tolist() == [1 / 200, 1 / 200]
 
 
 def test_the_unit_of_the_weights_does_not_matter():
     data = normal(10, 12)
-    small, large = (np.array(layer_randomisation((k * data[0], k * data[1]), SYMMETRY)[1:-1]) for k in (2**-6, 2**6))
+    small, large = (
+        np.array(layer_randomisation(given_networks((k * data[0], k * data[1]), SYMMETRY))[1:-1]) for k in (2**-6, 2**6)
+    )
     np.testing.assert_array_equal(small, large)
 
 
@@ -158,11 +162,11 @@ def test_statuses_name_cause_and_remedy():
     assert (len(single.balance.p), len(single.randomisation.layers)) == (0, 0)
 
 
-def test_a_layer_without_variance_has_no_standardised_cumulants():
+@pytest.mark.parametrize("constant", [0.0, 1.0, 1 / 3])
+def test_a_layer_without_variance_has_no_standardised_cumulants(constant):
     below, above = normal(11, 45)
-    data = below, np.zeros_like(above)
-    found = layer_cumulants(data, parameters(data), SYMMETRY)
-    assert np.all(found.value == 0)
+    found = layer_cumulants(given_networks((below, np.full_like(above, constant)), SYMMETRY))
+    np.testing.assert_allclose(found.value, 0, atol=1e-15)
     assert np.all(np.isnan(found.standardised))
     assert found.status == "a layer without variance has no standardised cumulants"
 
