@@ -35,8 +35,8 @@ def recording(members: int, seed: int = 0, symmetries=SYMMETRIES, noise: float =
 
 
 def test_a_signal_is_found_in_its_block_and_as_large_as_it_is():
-    found = predict_loss(recording(600), 0)
-    assert (found.epoch, found.members, found.excluded, found.status) == (7, 600, 0, "ok")
+    found = predict_loss(recording(300), 0)
+    assert (found.epoch, found.members, found.excluded, found.status) == (7, 300, 0, "ok")
     energies = found.scores[ENERGIES]
     assert abs(energies.r2 - 0.47) < 3 * energies.se  # ranks of normal numbers with r^2 = 1/2
     assert abs(energies.value_r2 - 0.5) < 3 * energies.value_se

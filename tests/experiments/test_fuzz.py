@@ -140,7 +140,7 @@ def test_config(folder: Path, content: bytes):
     assert_harmless(lambda: RunFolder.open(folder, CONFIG).close(), UserError)
 
 
-@settings(FUZZ, max_examples=40)  # the checks of types under which tests run are slow to complain
+@settings(FUZZ, max_examples=15)  # the checks of types under which tests run are slow to complain
 @given(config=changed({"schema": 1, **CONFIG}))
 def test_settings(folder: Path, config: dict[str, Any]):
     (folder / "config.json").write_text(json.dumps(config))

@@ -92,7 +92,7 @@ def test_the_smallest_true_model_is_recovered():
         "pigmm": random_model(5, seed=4),
     }
     for name, model in laws.items():
-        moments = block_moments(model.sample(jax.random.key(3), 4000))
+        moments = block_moments(model.sample(jax.random.key(3), 1500))
         tests = nested_tests(moments, fit_family(moments, Simultaneous(5)), Simultaneous(5))
         assert accepted(tests, Simultaneous(5)) == name
         assert accepted(tests, Simultaneous(5), level=0.0) == "iid_zero_mean"
