@@ -15,7 +15,7 @@ from experiments.hosts.cluster import Cluster
 from experiments.report.comparing import compare_runs, named_runs
 from experiments.report.matrices import analyze_file
 from experiments.report.networks import analyze_networks
-from experiments.run import stages
+from experiments.run import reporting, stages
 from experiments.run.merging import merge_runs
 from experiments.run.models import read_parameters
 from experiments.run.presets import PRESETS, WIDTHS, RunConfig, width_run
@@ -120,7 +120,7 @@ def merge(options: Namespace) -> int:
     out = Path(options.out)
     merge_runs(out, [Path(path) for path in options.parts])
     with RunFolder.existing(out) as folder:
-        print(stages.report(folder))
+        print(reporting.report(folder))
     return 0
 
 
@@ -144,7 +144,7 @@ def analyze(options: Namespace) -> int:
 def report(options: Namespace) -> int:
     """Redraw a run folder."""
     with RunFolder.existing(Path(options.folder)) as folder:
-        print(stages.report(folder, options.as_published))
+        print(reporting.report(folder, options.as_published))
     return 0
 
 

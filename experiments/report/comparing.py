@@ -22,7 +22,7 @@ from experiments.report.figures import rendered, write_picture
 from experiments.report.page import document
 from experiments.run.laws import initial_laws
 from experiments.run.recording import every_matrix_of, given_matrices_of
-from experiments.run.stages import recorded, refuse_all_diverged
+from experiments.run.reporting import recorded, refuse_all_diverged
 from experiments.store.run_folder import RunFolder
 
 SCHEMA = 1

@@ -3,53 +3,32 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
-import xarray as xr
 
-from analysis.coupling_study import study_couplings
-from analysis.inspection import inspect_recording, key_epochs
-from analysis.published import as_published
-from analysis.recording import Recording, included
-from analysis.show import figures
-from analysis.show.cumulants import draw_cumulants
-from analysis.show.matrices import draw_matrices
-from analysis.study import study_recording
 from ensemble import Dataset, load
-from ensemble.errors import first_line
 from ensemble.memory import MemoryPlan, plan_memory
 from ensemble.order import source_of_orders
 from ensemble.train import refuse_large_batch
-from experiments.cli.progress import Progress, Steps
+from experiments.cli.progress import Progress
 from experiments.errors import UserError
-from experiments.report.couplings import couplings_part
-from experiments.report.cumulants import cumulants_part, rejected_separate
-from experiments.report.every_matrix import matrices_part
-from experiments.report.figures import picture
-from experiments.report.inspection import inspection_part
-from experiments.report.layers import recorded_layers_part
-from experiments.report.outputs import REPORT, write_outputs
-from experiments.report.prediction import prediction_part, predictions_of
-from experiments.report.spectrum import spectra_of, spectrum_part
-from experiments.run.beside import beside, shared
-from experiments.run.laws import initial_laws, refuse_unpublished
+from experiments.report.outputs import REPORT
+from experiments.run.laws import refuse_unpublished
 from experiments.run.machine import this_machine
 from experiments.run.merging import MEMBERS
 from experiments.run.models import check_start, sampled_start
 from experiments.run.observer import Observer, square_layers
 from experiments.run.parts import PARTS, plan_parts, train_parts
-from experiments.run.presets import EARLIER, RunConfig, from_settings, settings
+from experiments.run.presets import EARLIER, RunConfig, settings
 from experiments.run.provenance import provenance
-from experiments.run.recording import every_matrix_of, kept_matrices, layers_of, square_layers_of
+from experiments.run.reporting import PUBLISHED, report
 from experiments.run.stopwatch import SESSIONS, Stopwatch
 from experiments.run.training import CHECKPOINTS, Session, train_members
-from experiments.store.freshness import fresh, keep
+from experiments.store.freshness import fresh
 from experiments.store.run_folder import CONFIG, RunFolder
 
-PUBLISHED = "as-published"
-"""Folder, within that of a run, of what is made as the paper's scripts make it."""
 SCAFFOLDING = (CHECKPOINTS, PARTS, SESSIONS)
 """What a run keeps in its folder until its results are safely written."""
 
@@ -163,103 +142,3 @@ def plan_here(config: RunConfig, data: Dataset, members: int, session: Session) 
         return plan_memory(config.train, data, observe, this_machine(session, members), members, given)
     except ValueError as error:
         raise UserError(str(error)) from error
-
-
-class Recorded(NamedTuple):
-    """What a report needs of a run folder."""
-
-    config: RunConfig
-    results: xr.Dataset
-    recording: Recording
-    """Of the square layers."""
-
-
-def recorded(folder: RunFolder) -> Recorded:
-    """The configuration, results.nc, and the recording of the square layers.
-
-    Raises:
-        UserError: they cannot be read, or are not those of a run.
-    """
-    config, results = folder.config, folder.read_results()
-    if "matrices" in config:
-        raise UserError(
-            f"{folder.path} holds an analysis of given matrices: to redraw it, give its `pigmm analyze` again"
-        )
-    try:
-        settings = {name: value for name, value in config.items() if name not in ("data", MEMBERS)}
-        if not isinstance(config.get("start") or {}, dict):
-            raise ValueError(f"start is {config['start']!r}")
-        return Recorded(from_settings(settings), results, square_layers_of(results))
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{folder.path} does not hold a run that can be reported ({first_line(error)}): "
-            "restore its config.json and results.nc"
-        ) from error
-
-
-def refuse_all_diverged(folder: RunFolder, recording: Recording) -> None:
-    """Refuse to report an ensemble of which at some epoch no member is left.
-
-    Raises:
-        UserError: at which epoch.
-    """
-    left = included(recording).any(axis=0).all(axis=-1)
-    if not left.all():
-        raise UserError(
-            f"every member in {folder.path} had diverged by epoch {recording.epochs[~left][0]}; "
-            "results.nc keeps what was recorded: lower --learning-rate, or choose another --init"
-        )
-
-
-def report(folder: RunFolder, published: bool = False) -> Path:
-    """From results.nc to everything that is drawn or fitted; returns the path of the report.
-
-    Args:
-        folder: the run.
-        published: give deviations, error bars and distances as the paper's scripts make them, in a folder of their own.
-
-    Raises:
-        UserError: no member is left, or nothing is published for this run.
-    """
-    steps = Steps("report")
-    steps.begin("reading the results")
-    run = recorded(folder)
-    refuse_all_diverged(folder, run.recording)
-    laws, provenance = initial_laws(run.config, run.recording), folder.read_json("provenance.json")
-    with beside() as pool:
-        matrices = kept_matrices(run.results, key_epochs(run.recording.epochs))
-        inspecting = pool.submit(inspect_recording, run.recording, matrices)
-        decomposing = pool.submit(spectra_of, run.recording, matrices)
-        all_matrices = every_matrix_of(run.results)
-        predicting = pool.submit(predictions_of, all_matrices)
-        connecting = pool.submit(recorded_layers_part, layers_of(run.results), run.results["matrix"].values.tolist())
-        coupling = pool.submit(study_couplings, all_matrices, key_epochs(run.recording.epochs))
-        steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
-        square = study_recording(run.recording, laws)
-        if published:
-            try:
-                square = as_published(square, run.recording, laws)
-            except ValueError as error:
-                raise UserError(str(error)) from error
-        every = study_recording(all_matrices, initial_laws(run.config, all_matrices))
-        steps.begin("drawing figures")
-        names = figures.available(square)
-        tasks = [*((figures.draw, square, name) for name in names), (draw_matrices, every), (draw_cumulants, every)]
-        *pictures, of_matrices, of_cumulants = shared(pool, picture, tasks)
-        findings, spectra, predictions = inspecting.result(), decomposing.result(), predicting.result()
-        steps.begin("writing tables and the report")
-        parts = [
-            inspection_part(findings),
-            spectrum_part(spectra),
-            matrices_part(every, of_matrices),
-            couplings_part(coupling.result(), rejected_separate(square)),
-            connecting.result(),
-            prediction_part(predictions),
-        ]
-        place = folder.within(PUBLISHED) if published else folder
-        drawn = dict(zip(names, pictures, strict=True))
-        first = [cumulants_part(every, of_cumulants, rejected_separate(square))]
-        path = write_outputs(place, square, folder.config, provenance, parts, drawn, first)
-    keep(folder, place)
-    steps.end()
-    return path

@@ -23,7 +23,7 @@ from experiments.run import presets
 from experiments.run.merging import read_part
 from experiments.run.models import read_parameters
 from experiments.run.parts import plan_parts
-from experiments.run.stages import recorded
+from experiments.run.reporting import recorded
 from experiments.run.stopwatch import SESSIONS, Stopwatch
 from experiments.store.run_folder import RunFolder
 

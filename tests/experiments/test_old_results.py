@@ -10,7 +10,7 @@ import xarray as xr
 
 from analysis import fit_moments
 from experiments.run.recording import kept_matrices
-from experiments.run.stages import recorded
+from experiments.run.reporting import recorded
 from experiments.store.netcdf import DamagedFile, decode, encode
 from experiments.store.run_folder import SCHEMA, RunFolder
 

@@ -122,7 +122,7 @@ def test_few_members_and_a_large_common_mean_give_numbers(members, offset):
     stack = random_model(4, 5).sample(jax.random.key(3), members) + offset
     for resampling in (bootstrap(members, 100), jackknife(members)):
         result = assess(stack, resampling, PAPER)
-        assert np.all(np.isfinite(np.concatenate([*result[:3], [result.w2], result.distance])))
+        assert np.all(np.isfinite(np.concatenate([*result[:3], np.array([result.w2, *result.distance])])))
         assert members < 4 or np.all(np.isfinite(result.deviation))
 
 
