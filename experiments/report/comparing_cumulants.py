@@ -18,9 +18,12 @@ from experiments.report.outputs import Part
 TITLE = "How Gaussian are they?"
 ABOUT = (
     "Standardised graph cumulants of every weight matrix at the last epoch, ± standard error over members: 0 for every "
-    "Gaussian law, whatever the size of the matrix. In brackets how many of those tested differ from 0, below how many "
-    "differ between two ensembles, and the clearest difference (second less first), at a false-discovery rate of 5 %. "
-    "Errors of differences take ensembles for independent: those of runs of one seed are too large."
+    "Gaussian law, whatever the size of the matrix. Last, how many of those tested differ from 0 at a false-discovery "
+    "rate of 5 %."
+)
+ABOUT_DIFFERENCES = (
+    "How many of them differ between two ensembles at that rate, and the clearest difference, second less first. "
+    "Errors take ensembles for independent: those of runs of one seed are too large."
 )
 CAPTION = "Standardised graph cumulants of every ensemble and matrix at its last epoch, with standard errors, z and q."
 DIFFERENCES_CAPTION = "Differences of standardised cumulants, second less first, with standard errors, z and q."
@@ -57,7 +60,8 @@ def _content(ensembles: Ensembles, between: Differences) -> Iterator[Content]:
     rows = [_row(name, layer, one, titles) for name, layers in ensembles.items() for layer, one in layers.items()]
     yield Grid(("ensemble", "matrix", "epoch", *titles, "differ from 0"), rows)
     if between:
-        header = ("ensembles", "matrix", "differing", "clearest difference", "")
+        yield Paragraph(ABOUT_DIFFERENCES)
+        header = ("ensembles", "matrix", "differing", "clearest", "difference")
         yield Grid(header, [_between_row(ensembles, names, d) for names, d in between.items()])
     yield Files([(f"tables/{name}.csv", name) for name in ("cumulants", "cumulant_differences")])
 

@@ -24,9 +24,10 @@ ABOUT = (
     "Gaussian law, then from that with the couplings. Rows and columns are permuted apart."
 )
 ABOUT_SELECTED = (
-    "The first {most} couplings selected of each matrix at epoch {epoch}, ± standard error over members; gain is the "
-    "rise of the log-likelihood of all members, each held out, in nats."
+    f"The first {MOST} couplings selected of each matrix{{when}}, ± standard error over members; gain is the rise of "
+    "the log-likelihood of all members, each held out, in nats."
 )
+LAST = ", at the last of these epochs at which the first order holds"
 ABOUT_LARGE = (
     "Too far from the Gaussian law for couplings to first order (score / N above 1): {where}. There the score says "
     "that the law is another one, and the cumulants how it differs; do not trust couplings and what they explain."
@@ -43,28 +44,37 @@ def couplings_part(studies: Sequence[CouplingStudy], remarks: Sequence[str] = ()
 def _content(studies: Sequence[CouplingStudy], remarks: Sequence[str]) -> Iterator[Content]:
     yield Paragraph(ABOUT)
     yield from map(Paragraph, remarks)
+    by_layer, timed = sorted(studies, key=lambda one: one.layer), len({one.epoch for one in studies}) > 1
     header = ("matrix", "epoch", "cubic score", "p", "quartic score", "p", "selected", "explained")
-    by_layer = sorted(studies, key=lambda one: one.layer)
-    yield Grid(header, [tuple(_row(one)) for one in by_layer])
-    last = studies[-1].epoch
-    rows = [row for one in by_layer if one.epoch == last and not one.tilt > LARGE for row in _selected(one)]
+    yield _grid(header, [tuple(_row(one)) for one in by_layer], timed)
+    shown = {one.layer: one for one in by_layer if one.selection.graphs and not one.tilt > LARGE}
+    rows = [row for one in shown.values() for row in _selected(one)]
     if rows:
-        yield Paragraph(ABOUT_SELECTED.format(epoch=last, most=MOST))
-        yield Grid(("matrix", "graph", "coupling", "g", "gain"), rows)
-    large = [f"{one.layer} at epoch {one.epoch}" for one in by_layer if one.tilt > LARGE]
+        yield Paragraph(ABOUT_SELECTED.format(when=LAST if timed else ""))
+        yield _grid(("matrix", "epoch", "graph", "coupling", "g", "gain"), rows, timed)
+    large = [_place(one, timed) for one in by_layer if one.tilt > LARGE]
     if large:
         yield Paragraph(ABOUT_LARGE.format(where=", ".join(large)))
     yield Files([(f"tables/{name}.csv", name) for name in (NAME, "selected_couplings")] + [(f"{NAME}.json", "json")])
     for one in by_layer:
         if one.status != OK:
-            yield Paragraph(f"{one.layer} at epoch {one.epoch}: {one.status}.")
+            yield Paragraph(f"{_place(one, timed)}: {one.status}.")
+
+
+def _grid(header: tuple[str, ...], rows: list[tuple[Cell, ...]], timed: bool) -> Grid:
+    """Without the column of epochs where there is only one."""
+    return Grid(header, rows) if timed else Grid((header[0], *header[2:]), [(row[0], *row[2:]) for row in rows])
+
+
+def _place(one: CouplingStudy, timed: bool) -> str:
+    return f"{one.layer} at epoch {one.epoch}" if timed else one.layer
 
 
 def _row(one: CouplingStudy) -> Iterator[Cell]:
     yield from (one.layer, one.epoch)
     for value, dof, p in zip(one.couplings.score, one.couplings.dof, one.couplings.p, strict=True):
         yield f"{page.number(float(f'{value:.3g}'))} / {dof}" if p >= 0 else "–"
-        yield page.number(float(f"{p:.2g}"))
+        yield page.probability(float(p))
     yield len(one.selection.graphs)
     explained = one.predictions.explained
     yield f"{explained[0]} → {explained[1]}" if explained else "–"
@@ -74,7 +84,7 @@ def _selected(one: CouplingStudy) -> Iterator[tuple[Cell, ...]]:
     chosen = one.selection
     for k, graph in enumerate(chosen.graphs[:MOST]):
         yield (
-            *(one.layer, Sketch(graph, separate=True)),
+            *(one.layer, one.epoch, Sketch(graph, separate=True)),
             pattern_title(one.symmetry, graph) or one.symmetry.key(graph),
             page.measured(float(chosen.g[k]), float(chosen.g_se[k])),
             page.measured(float(chosen.gain[k]), float(chosen.gain_se[k])),

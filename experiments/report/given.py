@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from analysis import Statistics, Symmetry
+from analysis import Separate, Statistics, Symmetry
+from analysis.coupling_study import CouplingStudy, study_couplings
+from analysis.inference.couplings import separation
 from analysis.inference.cumulants import centred_invariants
 from analysis.inspection import inspect_recording
+from analysis.model.status import joined
 from analysis.recording import Recording
 from analysis.show.entries import statistics_entry
 from analysis.study import study_recording
+from experiments.report.couplings import couplings_part
 from experiments.report.cumulants import cumulants_part
 from experiments.report.inspection import inspection_part
 from experiments.report.outputs import write_outputs
@@ -75,8 +79,18 @@ def write_analysis(folder: RunFolder, analysis: Analysis, config: Mapping[str, A
     findings = inspect_recording(analysis.recording, [analysis.stack[:, None]])
     spectra = spectra_of(analysis.recording, [analysis.stack[:, None]])
     parts = [inspection_part(findings), spectrum_part(spectra)]
+    symmetry = analysis.recording.symmetries[0]
+    if isinstance(symmetry, Separate):
+        parts.append(couplings_part(_couplings(analysis.stack, symmetry)))
     first = [cumulants_part(analysis.statistics)]
     return write_outputs(folder, analysis.statistics, config, {"versions": versions()}, parts, first=first)
+
+
+def _couplings(stack: Float[np.ndarray, "N m n"], symmetry: Separate) -> tuple[CouplingStudy, ...]:
+    """Of matrices from which one constant is subtracted: couplings do not depend on it, but rounding errors do."""
+    finite = stack[np.isfinite(stack).all(axis=(1, 2))]
+    (found,) = study_couplings(recording_of(finite - finite.mean(), symmetry), [0])
+    return (found._replace(status=joined((found.status, separation(finite, symmetry)))),)
 
 
 def summary_of(analysis: Analysis, recognised: bool) -> str:

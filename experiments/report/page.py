@@ -67,6 +67,13 @@ def number(value: Cell) -> str:
     return str(value)
 
 
+def probability(p: float) -> str:
+    """A p-value to two digits; what is below the smallest number says so."""
+    if p == 0:
+        return "<\u00a01e−300"
+    return number(float(f"{p:.2g}"))
+
+
 def between(low: float, high: float) -> str:
     """An interval, its ends to three digits; a dash where it is not available."""
     return f"{low:.3g}\u00a0to\u00a0{high:.3g}".replace("-", "−") if math.isfinite(low) else "–"

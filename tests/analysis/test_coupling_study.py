@@ -71,3 +71,13 @@ def test_few_members_and_large_couplings_are_said():
     far = study(scales * np.random.default_rng(3).standard_normal((200, 5, 4)))
     assert far.tilt > 1
     assert "Too far from the Gaussian law for couplings to first order" in str(couplings_part([far]).section)
+
+
+def test_a_page_of_one_ensemble_speaks_of_no_epoch_and_one_of_several_of_the_last_that_holds(stacks):
+    mild = stacks["gaussian"] + np.sqrt(3) * stacks["uniform"]  # an excess kurtosis of -0.3
+    found, far = study(mild), study(np.exp(np.random.default_rng(4).standard_normal((200, 5, 4))))
+    assert "epoch" not in str(couplings_part([found]).section)
+    several = str(couplings_part([found, far._replace(epoch=1)]).section)
+    assert "M at epoch 1" in several
+    assert "at the last of these epochs at which the first order holds" in several
+    assert "excess kurtosis" in several

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from analysis import PIGMM, Separate, Symmetric, expectation, fit, iid_model, model_of, study, wasserstein
+from analysis import PIGMM, Separate, Symmetric, couplings, expectation, fit, iid_model, model_of, study, wasserstein
 from experiments.__main__ import main
 from experiments.errors import UserError
 from experiments.report.matrices import analyze_file, read_stack
@@ -85,6 +85,10 @@ def test_a_folder_of_rectangular_matrices_is_written_on_request(tmp_path):
     assert summary.startswith("members     30 of 4 x 6, 0 excluded")
     assert "separate permutations of rows and of columns" in (tmp_path / "out" / "report.html").read_text()
     assert {"fit.json", "results.nc", "tables", "figures"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    (entry,) = json.loads((tmp_path / "out" / "couplings.json").read_text())
+    expected = couplings(STACK[:, :4], Separate(4, 6))
+    assert entry["score"]["4"]["value"] == pytest.approx(expected.score[1], rel=1e-9)
+    assert "Which couplings?" in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("diagonal", [True, False])
