@@ -11,7 +11,6 @@ from analysis.inference.layer_randomisation import LayerRandomisation, layer_ran
 from analysis.inference.layers import LayersTest, UnitCorrelation, layers_test, unit_correlation
 from analysis.inference.multiplicity import hierarchical
 from analysis.inference.networks import Networks, given_networks, recorded_networks
-from analysis.inference.path_length import PathLength, path_length
 from analysis.inference.resampling import bootstrap
 from analysis.model.fitting import Fit, fit, fit_moments, read_ensemble
 from analysis.model.plugin import replicated_parameters
@@ -55,8 +54,6 @@ class LayersPath(NamedTuple):
     """The same of both laws with all terms between layers left out: at most `w2`."""
     distances: tuple[Distance, ...]
     """`w2` without what chance adds to it, with its interval."""
-    path: PathLength
-    """Of the joint law, by networks that are finite to the end."""
 
 
 def study_layers(data: Any, symmetry: Chain | None = None, seed: int = 0) -> Layers:
@@ -93,8 +90,7 @@ def of_one_epoch(found: Layers, symmetry: Chain) -> LayersPath:
     """Networks that were given, in the form of those that were recorded: at a single epoch, 0."""
     unknown, excluded = float("nan"), np.array([len(found.fit.excluded)])
     distances = (Distance(*[unknown] * len(Distance._fields)),)
-    path = PathLength(*[unknown] * len(PathLength._fields))
-    return LayersPath(symmetry, np.array([0]), excluded, (found,), np.zeros(1), np.zeros(1), distances, path)
+    return LayersPath(symmetry, np.array([0]), excluded, (found,), np.zeros(1), np.zeros(1), distances)
 
 
 def study_recorded_layers(recording: LayersRecording, randomised: Bool[np.ndarray, "E"], seed: int = 0) -> LayersPath:
@@ -113,8 +109,7 @@ def study_recorded_layers(recording: LayersRecording, randomised: Bool[np.ndarra
         found.append(study_networks(recorded_networks(factors, moments, sums, symmetry), fitted, seed, randomise))
     q = hierarchical(np.array([one.cumulants.p for one in found]))
     at = tuple(one._replace(cumulants=one.cumulants._replace(q=row)) for one, row in zip(found, q, strict=True))
-    to_first = [_distance(recording, used, epoch) for epoch in range(len(found))]
-    first, resampling = found[0].fit.model.parameters, bootstrap(int(used[:, -1].sum()), REPLICATES, SEED)
+    first = found[0].fit.model.parameters
     apart = np.any(list(symmetry.family["independent"]), axis=0)
     return LayersPath(
         symmetry,
@@ -123,8 +118,7 @@ def study_recorded_layers(recording: LayersRecording, randomised: Bool[np.ndarra
         at,
         np.array([_w2(one.fit.model.parameters, first, symmetry) for one in found]),
         np.array([_w2(one.fit.model.parameters * apart, first * apart, symmetry) for one in found]),
-        tuple(to_first),
-        path_length(recording.block_moments[used[:, -1]], symmetry, resampling),
+        tuple(_distance(recording, used, epoch) for epoch in range(len(found))),
     )
 
 

@@ -52,14 +52,19 @@ class LayersRecording(NamedTuple):
 
 def included_networks(recording: LayersRecording) -> Bool[np.ndarray, "N E"]:
     """Which networks enter the statistics: those finite at this and all earlier epochs."""
-    values = np.isfinite(recording.factors).all(axis=-1) & np.isfinite(recording.block_moments).all(axis=-1)
-    return np.logical_and.accumulate(values & recording.finite, axis=1)
+    return _finite_so_far(recording.finite, recording.factors, recording.block_moments)
 
 
 def included(recording: Recording) -> Bool[np.ndarray, "N E L"]:
     """Which members enter the statistics: those finite, in weights and invariants, at this and all earlier epochs."""
-    values = np.isfinite(recording.invariants).all(axis=-1) & np.isfinite(recording.block_moments).all(axis=-1)
-    return np.logical_and.accumulate(values & recording.finite[:, :, None], axis=1)
+    return _finite_so_far(recording.finite[:, :, None], recording.invariants, recording.block_moments)
+
+
+def _finite_so_far(
+    finite: Bool[np.ndarray, "N E *#L"], *values: Float[np.ndarray, "N E *L _"]
+) -> Bool[np.ndarray, "N E *L"]:
+    """Whether all numbers are finite at this and all earlier epochs."""
+    return np.logical_and.accumulate(np.all([finite & np.isfinite(v).all(axis=-1) for v in values], axis=0), axis=1)
 
 
 def finite_values(training: Training, values: Float[np.ndarray, "N E"], epoch: int) -> Float[np.ndarray, "finite"]:

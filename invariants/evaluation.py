@@ -62,18 +62,21 @@ def _totals(
 
     Those of vectors of one length are one operation: it compiles twice as fast as one for each, and runs faster.
     """
-    lengths = np.array([vectors[0].shape[0] for vectors in products], dtype=int)
-    values = [jnp.zeros(0, matrix.dtype)]
-    for length in dict.fromkeys(lengths.tolist()):
-        chosen = [vectors for vectors, own in zip(products, lengths, strict=True) if own == length]
-        distinct = {id(vector): vector for vectors in chosen for vector in vectors}
-        row = {name: k for k, name in enumerate(distinct)}
-        table = jnp.stack([*distinct.values(), jnp.ones(length, matrix.dtype)])
-        most = max(map(len, chosen))
-        rows = np.array([[*(row[id(v)] for v in vectors), *[-1] * (most - len(vectors))] for vectors in chosen])
-        values.append(reduce(jnp.multiply, [table[column] for column in rows.T]).sum(axis=1))
-    order = np.concatenate([np.flatnonzero(lengths == length) for length in dict.fromkeys(lengths.tolist())] or [[]])
-    return jnp.concatenate(values)[np.argsort(order.astype(int))]
+    alike: dict[int, list[int]] = {}
+    for factor, vectors in enumerate(products):
+        alike.setdefault(vectors[0].shape[0], []).append(factor)
+    values = [_sums_of_products([products[factor] for factor in factors], matrix.dtype) for factors in alike.values()]
+    order = [factor for factors in alike.values() for factor in factors]
+    return jnp.concatenate([jnp.zeros(0, matrix.dtype), *values])[np.argsort(np.array(order, dtype=int))]
+
+
+def _sums_of_products(products: Sequence[tuple[Float[Array, " n"], ...]], dtype: Any) -> Float[Array, " products"]:
+    """The sums of products of vectors of one length; shorter products are filled up with a vector of ones."""
+    distinct = {id(vector): vector for vectors in products for vector in vectors}
+    row, most = {name: k for k, name in enumerate(distinct)}, max(map(len, products))
+    table = jnp.stack([*distinct.values(), jnp.ones(products[0][0].shape, dtype)])
+    rows = np.array([[*(row[id(v)] for v in vectors), *[-1] * (most - len(vectors))] for vectors in products])
+    return reduce(jnp.multiply, [table[column] for column in rows.T]).sum(axis=1)
 
 
 def combine(plan: Plan, values: Float[np.ndarray | Array, "*batch factors"]) -> Float[np.ndarray, "*batch graphs"]:
