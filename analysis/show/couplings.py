@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from analysis.coupling_study import CouplingStudy
+from analysis.inference.selection import Selection
 from analysis.show.entries import by_name, numbers
 from analysis.show.tables import Table
 
@@ -39,15 +40,7 @@ def selected_table(studies: Sequence[CouplingStudy]) -> Table:
     rows = tuple(
         (one.epoch, one.layer, one.symmetry.key(graph), *map(float, values))
         for one in studies
-        for graph, *values in zip(
-            one.selection.graphs,
-            one.selection.g,
-            one.selection.g_se,
-            one.selection.gain,
-            one.selection.gain_se,
-            one.selection.p,
-            strict=False,  # the last one tried was not chosen
-        )
+        for graph, *values in zip(*_chosen(one.selection), strict=True)
     )
     return Table(("epoch", "matrix", "graph", "g", "se", "gain", "gain_se", "p"), rows, SELECTED_CAPTION)
 
@@ -79,6 +72,12 @@ def coupling_entry(one: CouplingStudy) -> dict[str, Any]:
         "explained": {"of": len(one.predictions.graphs), "gaussian": gaussian, "coupled": coupled},
         "status": one.status,
     }
+
+
+def _chosen(one: Selection) -> tuple[Any, ...]:
+    """Graph, g, error, gain, its error and p of the couplings chosen, without the one tried last."""
+    count = len(one.graphs)
+    return one.graphs, one.g, one.g_se, one.gain[:count], one.gain_se[:count], one.p[:count]
 
 
 def _tests(one: CouplingStudy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -124,7 +124,7 @@ def _distance_rows(several: SideBySide) -> Iterator[tuple[Cell, ...]]:
                     _counted(b, e, i),
                     page.measured(float(b.w2[e, i]), float(b.w2_se[e, i])),
                     page.number(float(f"{b.w2_null[e, i]:.2g}")),
-                    *(page.number(float(f"{b.w2_p[e, i]:.2g}")), count),
+                    *(page.probability(float(b.w2_p[e, i])), count),
                     f"{page.number(float(f'{effect:.2g}'))}\u00a0({invariant})" if np.isfinite(effect) else "–",
                 )
 
@@ -164,9 +164,9 @@ def _learning_rows(names: tuple[str, str], b: Between) -> Iterator[tuple[Cell, .
             yield (
                 *(" to ".join(names), int(b.epochs[e]), f"{first} pairs" if b.paired else f"{first} and {second}"),
                 page.measured(100 * float(b.accuracy.value[e]), 100 * float(b.accuracy.se[e])),
-                page.number(float(f"{b.accuracy.p[e]:.2g}")),
+                page.probability(float(b.accuracy.p[e])),
                 page.measured(float(b.loss.value[e]), float(b.loss.se[e])),
-                page.number(float(f"{b.loss.p[e]:.2g}")),
+                page.probability(float(b.loss.p[e])),
             )
 
 

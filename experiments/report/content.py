@@ -37,6 +37,13 @@ class Grid(NamedTuple):
     rows: Sequence[Sequence[Cell]]
 
 
+def by_epoch(header: Sequence[str], rows: Sequence[Sequence[Cell]], several: bool) -> Grid:
+    """A table whose second column is the epoch, without that column where there are not several."""
+    if several:
+        return Grid(header, rows)
+    return Grid((header[0], *header[2:]), [(row[0], *row[2:]) for row in rows])
+
+
 class Tiles(NamedTuple):
     """Headline numbers, each with what it is."""
 

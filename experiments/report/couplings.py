@@ -7,7 +7,7 @@ from analysis.model.status import OK
 from analysis.show.couplings import coupling_entry, score_table, selected_table
 from analysis.show.patterns import pattern_title
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Section, Sketch
+from experiments.report.content import Cell, Content, Files, Paragraph, Section, Sketch, by_epoch
 from experiments.report.outputs import Part
 
 TITLE = "Which couplings?"
@@ -46,12 +46,12 @@ def _content(studies: Sequence[CouplingStudy], remarks: Sequence[str]) -> Iterat
     yield from map(Paragraph, remarks)
     by_layer, timed = sorted(studies, key=lambda one: one.layer), len({one.epoch for one in studies}) > 1
     header = ("matrix", "epoch", "cubic score", "p", "quartic score", "p", "selected", "explained")
-    yield _grid(header, [tuple(_row(one)) for one in by_layer], timed)
+    yield by_epoch(header, [tuple(_row(one)) for one in by_layer], timed)
     shown = {one.layer: one for one in by_layer if one.selection.graphs and not one.tilt > LARGE}
     rows = [row for one in shown.values() for row in _selected(one)]
     if rows:
         yield Paragraph(ABOUT_SELECTED.format(when=LAST if timed else ""))
-        yield _grid(("matrix", "epoch", "graph", "coupling", "g", "gain"), rows, timed)
+        yield by_epoch(("matrix", "epoch", "graph", "coupling", "g", "gain"), rows, timed)
     large = [_place(one, timed) for one in by_layer if one.tilt > LARGE]
     if large:
         yield Paragraph(ABOUT_LARGE.format(where=", ".join(large)))
@@ -59,11 +59,6 @@ def _content(studies: Sequence[CouplingStudy], remarks: Sequence[str]) -> Iterat
     for one in by_layer:
         if one.status != OK:
             yield Paragraph(f"{_place(one, timed)}: {one.status}.")
-
-
-def _grid(header: tuple[str, ...], rows: list[tuple[Cell, ...]], timed: bool) -> Grid:
-    """Without the column of epochs where there is only one."""
-    return Grid(header, rows) if timed else Grid((header[0], *header[2:]), [(row[0], *row[2:]) for row in rows])
 
 
 def _place(one: CouplingStudy, timed: bool) -> str:

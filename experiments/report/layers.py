@@ -19,7 +19,7 @@ from analysis.show.layers import (
     layer_tables,
 )
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, Sketch
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, Sketch, by_epoch
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 
@@ -67,9 +67,8 @@ def _content(path: LayersPath, names: Sequence[str]) -> Iterator[Content]:
     yield Paragraph(f"{_verdict(last)}{when}. {_cumulants_verdict(last)}")
     header = ("hidden layer", "epoch", "sums: rho", "95 % interval", "p, relabelled", "p, joined")
     header += ("balance", "p, relabelled", "p, joined")
-    skip = 0 if len(path.epochs) > 1 else 1
     rows = [row for k, title in enumerate(hidden_titles(names)) for row in _rows(path, title, k)]
-    yield Grid((header[0], *header[1 + skip :]), [(row[0], *row[1 + skip :]) for row in rows])
+    yield by_epoch(header, rows, len(path.epochs) > 1)
     yield from _cumulants(last, when, names)
     yield Files([*((f"tables/{table}.csv", table) for table in layer_tables(path, names)), (f"{NAME}.json", "json")])
     if len(path.epochs) > 1:
@@ -83,10 +82,9 @@ def _verdict(found: Layers) -> str:
     if not np.isfinite(one.p):
         return f"Whether layers are independent is not known: {one.status}"
     outcome = "are rejected" if one.p < LEVEL else "are not rejected"
-    p = page.number(float(f"{one.p:.2g}")) if one.p > 1e-300 else "below 1e-300"
     return (
         f"Independent layers {outcome} by second moments (likelihood ratio {page.number(float(f'{one.bartlett:.4g}'))} "
-        f"on {one.dof} degrees of freedom, p = {p} for Gaussian members)"
+        f"on {one.dof} degrees of freedom, p = {page.probability(one.p)} for Gaussian members)"
     )
 
 

@@ -26,6 +26,11 @@ from experiments.store import atomic
 from experiments.store.run_folder import RunFolder
 
 Stacks = tuple[Float[np.ndarray, "N _ _"], ...]
+PARAMETERS = (
+    "mu: means of the orthonormal coordinates x of the sums of the matrices, S their covariances; T: variances and "
+    "covariances of row sums (r) of the matrix below and column sums (c) of the matrix above, over the units of a "
+    "layer; E: variances of what remains of each matrix. Layers of units are counted from the inputs, 0."
+)
 
 
 def analyze_networks(paths: Sequence[Path], names: Sequence[str], json_file: Path | None, out: Path | None) -> str:
@@ -102,13 +107,6 @@ def _write(folder: RunFolder, found: Layers, symmetry: Chain, config: Mapping[st
     return folder.write_text(
         REPORT, page.document(Document(f"Networks {sizes}", lead, (part.section, law, origin)), figures)
     )
-
-
-PARAMETERS = (
-    "mu: means of the orthonormal coordinates x of the sums of the matrices, S their covariances; T: variances and "
-    "covariances of row sums (r) of the matrix below and column sums (c) of the matrix above, over the units of a "
-    "layer; E: variances of what remains of each matrix. Layers of units are counted from the inputs, 0."
-)
 
 
 def _opening(found: Layers, symmetry: Chain) -> str:

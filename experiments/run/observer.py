@@ -17,7 +17,7 @@ from invariants import BIPARTITE, PAPER, Graph, combine, compile_plan, enumerate
 
 DEGREES = (1, 2, 3, 4)
 MOST_UNITS = 128
-"""Hidden units whose sums are recorded, at most: those of 1280 units would be as much as all the rest."""
+"""Hidden units whose sums are recorded, at most: those of 128 are as many numbers as all the rest of a run."""
 
 
 def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:

@@ -30,6 +30,8 @@ def read_array(path: Path, key: str | None = None) -> np.ndarray:
         raise
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; give a {FORMATS} file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path} is a folder; give a {FORMATS} file") from None
     except Exception as error:  # what numpy, zipfile, zlib and safetensors make of damage depends on the place
         raise UserError(
             f"{path} is not a readable {FORMATS} file of plain numbers ({first_line(error)}); "
@@ -83,7 +85,7 @@ def _choose(path: Path, there: Iterable[str], key: str | None) -> str:
     names = list(there)
     listed = ", ".join(names) or "none"
     if key is None and len(names) != 1:
-        raise UserError(f"{path} holds the arrays {listed}; choose one with --key NAME")
+        raise UserError(f"{path} holds the arrays {listed}; choose one with --key NAME, or layers with --chain")
     if key is not None and key not in names:
         raise UserError(f"{path} holds no array {key!r} but {listed}; choose one with --key")
     return names[0] if key is None else key

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.errors import UserError
 from experiments.store.weights_io import read_array
 
 ARRAY = np.arange(24.0).reshape(2, 3, 4)
@@ -30,3 +31,8 @@ def test_both_orders_of_memory_are_read(suffix, order, tmp_path):
     path = saved(tmp_path / f"weights{suffix}", np.asarray(ARRAY, order=order))
     assert (b"'fortran_order': True" in path.read_bytes()) == (order == "F")
     np.testing.assert_array_equal(read_array(path), ARRAY)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UserError, match="is a folder; give a "):
+        read_array(tmp_path)
