@@ -17,7 +17,7 @@ class Tensor(NamedTuple):
     dtype: str
     """As its format calls it."""
     read: Callable[[], np.ndarray]
-    """The numbers, in the type of the file or one that holds them exactly; a view of a mapped file where there is one."""
+    """The numbers, in the type of the file or one that holds them exactly; a view of a mapped file where possible."""
 
 
 class Weights(NamedTuple):
