@@ -60,7 +60,7 @@ class ChainGraph(Graph):
             edges = tuple((int(layer), int(a), int(b)) for layer, a, b in parts)
         except ValueError:
             edges = ()
-        if key and (not edges or min(min(edge) for edge in edges) < 0 or key.count(":") != len(edges)):
+        if key and (not edges or key.count(":") != len(edges)):
             raise ValueError(f"key {key!r} of a chain not understood: join edges l:a-b by commas, as in '1:0-0,2:0-0'")
         return cls(_numbered_through(edges), tuple(layer for layer, _, _ in edges))
 

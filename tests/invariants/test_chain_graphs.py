@@ -166,6 +166,8 @@ def test_only_two_kinds_of_cycles_need_a_product_and_it_is_formed_on_the_smaller
         (lambda: ChainGraph.parse("0-0"), "not understood"),
         (lambda: ChainGraph.parse("1:0"), "not understood"),
         (lambda: ChainGraph.parse("1:0-x"), "not understood"),
+        (lambda: ChainGraph.parse("1-0-0"), "not understood"),
+        (lambda: ChainGraph.parse("1:-1-0"), "not understood"),
         (lambda: ChainGraph(((0, 1),)), "a number from 1 on"),
         (lambda: ChainGraph(((0, 1), (0, 2)), (1, 2)), "column of W_"),
         (lambda: enumerate_chain(0, 1), "at least one layer"),

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import skew, t
 
 from analysis import Separate, expectations, fit
 from analysis.inference.coupled_predictions import Predictions, coupled_predictions
-from analysis.inference.leaving_out import GROUPS, error_of, left_out, pseudo_values
+from analysis.inference.leaving_out import error_of, left_out, pseudo_values
 from analysis.model.coupling_covariance import coupled_graphs
 from invariants import Graph, parse_bipartite
 from tests.reference import bipartite_invariants
@@ -70,6 +70,24 @@ def test_errors_are_those_of_repeated_ensembles():
     assert np.all((usual > 0.5) & (usual < 2))
 
 
+def test_z_is_a_studentised_mean_of_pseudo_values_and_their_skewness():
+    """Each from a fit without one of the members."""
+    members, symmetry = 21, Separate(3, 4)
+    stack = np.random.default_rng(8).exponential(size=(members, 3, 4))
+    values, found = bipartite_invariants(symmetry.predicted, stack), of(stack)
+
+    def missed(rows: np.ndarray) -> np.ndarray:
+        f = fit(stack[rows], symmetry).model.parameters
+        return values[rows].mean(axis=0) - expectations(f, symmetry.predicted, symmetry)
+
+    every = np.arange(members)
+    pseudo = np.array([members * missed(every) - (members - 1) * missed(every[every != k]) for k in every])
+    error = pseudo.std(axis=0, ddof=1) / np.sqrt(members)
+    np.testing.assert_allclose(found.error[0], error, rtol=1e-8)
+    expected = pseudo.mean(axis=0) / error + np.clip(skew(pseudo), -3, 3) / (2 * np.sqrt(members))
+    np.testing.assert_allclose(found.z[0], expected, rtol=1e-7)
+
+
 def test_p_is_that_of_students_law_with_a_degree_less_for_each_parameter():
     found = of(np.random.default_rng(7).standard_normal((30, 4, 5)))
     np.testing.assert_allclose(found.p, 2 * t.sf(np.abs(found.z), 30 - 1 - 5), rtol=1e-10)
@@ -81,11 +99,11 @@ def test_pseudo_values_of_a_mean_are_the_members():
     np.testing.assert_allclose(pseudo_values(values.mean(axis=0), parts.means), values, atol=1e-10)
     expected = values.std(axis=0, ddof=1) / np.sqrt(30)
     np.testing.assert_allclose(error_of(parts.means), expected, rtol=1e-10)
-    stack = np.random.default_rng(5).standard_normal((2 * GROUPS + 3, 2, 2))
+    stack = np.random.default_rng(5).standard_normal((203, 2, 2))
     many, moments, symmetry = summarised(stack)
     parts = left_out(many, moments, symmetry)
-    assert parts.means.shape == (GROUPS, 48)
-    without = stack[np.arange(len(stack)) % GROUPS != 1]
+    assert parts.means.shape == (100, 48)
+    without = stack[np.arange(len(stack)) % 100 != 1]
     np.testing.assert_allclose(parts.means[1], summarised(without)[0].mean(axis=0), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(parts.parameters[1], fit(without, symmetry).model.parameters, atol=1e-12)
 

@@ -51,6 +51,17 @@ def test_the_interval_by_hand():
     np.testing.assert_allclose(found, [np.sqrt(0.8), expected, expected], rtol=1e-12)
 
 
+def test_the_interval_by_hand_with_errors_of_their_own():
+    """Inflation 2, A = 4, A_r = 4.5 and N_r = 0.1 or 3: r^2 + 2 a r + 2 N = 4 with a = sqrt(2) w (0.5 - N) / 4."""
+    members, errors = 30, np.array([0.1, 3.0])
+    along = np.sqrt(2) * t.ppf(0.975, members - 1) / norm.ppf(0.975) * (0.5 - errors) / 4
+    inner, outer = np.where(4 - 2 * errors + along**2 > 0, np.sqrt(np.maximum(4 - 2 * errors + along**2, 0)) - along, 0)
+    found = debiased_distance(4.0, np.full(2, 4.5), errors, Resampling(np.full((2, members), 1 / members), 2.0), members)
+    low, high = sorted((inner, outer))
+    expected = [np.sqrt(3), low + 0.025 * (high - low), high - 0.025 * (high - low)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_the_nearest_law_and_a_single_member():
     rng = np.random.default_rng(3)
     near = [assessed(3.0 + 2.0 * rng.standard_normal((60, 4, 4)), None) for _ in range(100)]

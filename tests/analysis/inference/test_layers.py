@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, t
+from scipy.stats import kstest, norm, t
 
 from analysis import Chain, fit, model_of
 from analysis.inference.layers import layers_test, unit_correlation
@@ -51,6 +51,15 @@ def test_the_correlation_is_that_of_the_sums():
     found = unit_correlation(fit(data).model.parameters, 30, symmetry)
     np.testing.assert_allclose(found.rho, [expected], rtol=1e-11)
     assert found.low < found.rho < found.high
+
+
+def test_the_interval_is_fishers_by_hand():
+    """artanh rho - rho/2k, plus or minus 1.96 / sqrt(k - 2), of k = 4 x 3 pairs."""
+    data, symmetry = drawn((3, 4, 5), 2, 4), Chain((3, 4, 5))
+    found = unit_correlation(fit(data).model.parameters, 4, symmetry)
+    rho = float(found.rho[0])
+    centre, margin = np.arctanh(rho) - rho / 24, norm.ppf(0.975) / np.sqrt(10)
+    np.testing.assert_allclose([*found.low, *found.high], np.tanh([centre - margin, centre + margin]), rtol=1e-12)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

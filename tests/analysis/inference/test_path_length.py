@@ -5,8 +5,11 @@ import pytest
 from scipy.stats import binom
 
 from analysis import Simultaneous
+from analysis.inference.distance import debiased_distance, error_lengths
 from analysis.inference.path_length import PathLength, path_length
 from analysis.inference.resampling import bootstrap
+from analysis.model.plugin import parameters_from_moments, replicated_parameters
+from analysis.model.wasserstein import wasserstein_squared_parts
 
 SYMMETRY = Simultaneous(4)
 MEMBERS, EPOCHS = 60, 4
@@ -36,6 +39,26 @@ def test_the_interval_covers_and_an_unchanged_law_is_seldom_said_to_travel(memor
         assert sum(one.p < 0.05 for one in runs) <= binom.ppf(0.999, 40, 0.05)
         assert np.median([one.middle for one in runs]) < 0.6 * np.median([one.length for one in runs])
     assert np.median([one.length for one in runs]) > true
+
+
+def test_a_path_of_one_step_is_the_distance_of_its_ends():
+    """With its interval, and among as many lengths by chance as there are replicates."""
+    rng, resampling = np.random.default_rng(1), bootstrap(MEMBERS, 200)
+    stack = rng.standard_normal((MEMBERS, 2, 4, 4)) + 0.1 * np.arange(2)[:, None, None]
+    moments = np.asarray(SYMMETRY.block_moments(stack))
+    first, last = parameters_from_moments(np.swapaxes(moments, 0, 1), SYMMETRY)
+    ends = [replicated_parameters(moments[:, e], resampling.weights, SYMMETRY) for e in (0, 1)]
+    squared, *drawn = (
+        float(np.sum(wasserstein_squared_parts(a, b, SYMMETRY)))
+        for a, b in ((first, last), *zip(*ends, strict=True))
+    )
+    errors = error_lengths((first + last) / 2, ends[0] - first, SYMMETRY, ends[1] - last)
+    expected = debiased_distance(squared, np.array(drawn), errors, resampling, MEMBERS)
+    found, chance = path_length(moments, SYMMETRY, resampling), np.sqrt(resampling.inflation * errors)
+    np.testing.assert_allclose([found.length, found.low, found.high], [squared**0.5, *expected[1:]], rtol=1e-6)
+    assert found.low < found.middle < found.high
+    assert found.chance == pytest.approx(chance.mean())
+    assert found.p == (1 + np.sum(chance >= found.length)) / 201
 
 
 def test_a_single_epoch_or_member_has_no_error():

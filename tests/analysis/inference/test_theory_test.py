@@ -14,6 +14,7 @@ from analysis.model.contractions import evaluate_table
 from analysis.model.plugin import parameters_from_moments, replicated_parameters
 from analysis.model.spectrum import cycle
 from analysis.model.unbiased import table_gradient, unbiased_table
+from invariants import Graph
 from tests.dense import random_model
 
 SYMMETRIES = [Simultaneous(4), Separate(3, 4), Symmetric(4), Symmetric(4, diagonal=False)]
@@ -154,23 +155,28 @@ def test_equal_seeds_give_equal_p_and_others_do_not():
 
 
 def test_p_of_many_members_is_that_of_students_law():
-    members = EXACT + 5
+    members = 41
     test = outcome(np.random.default_rng(4).standard_normal((members, 4, 4)))
     np.testing.assert_allclose(test.p, 2 * t.sf(np.abs(test.z), members - 1 - 13))
 
 
-def test_z_of_many_members_is_a_studentised_mean_less_its_skewness():
-    """What a member adds to the difference is the slope by its weight, by finite differences."""
-    members, step = EXACT + 5, 1e-6
-    stack = np.random.default_rng(6).exponential(size=(members, 4, 4))
-    values, moments = SQUARE.evaluate(SQUARE.predicted, stack), np.asarray(SQUARE.block_moments(stack))
+def by_finite_differences(stack: np.ndarray, graphs: tuple[Graph, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Theory less mean, its error, and what each member adds to it: the slope by its weight."""
+    members, step = len(stack), 1e-6
+    values, moments = SQUARE.evaluate(graphs, stack), np.asarray(SQUARE.block_moments(stack))
     weights = np.full((members, members), (1 - step) / members) + step * np.eye(members)
-    table = unbiased_table(SQUARE.predicted, SQUARE, members)
+    table = unbiased_table(graphs, SQUARE, members)
     theory = evaluate_table(table, parameters_from_moments(moments, SQUARE))
     slopes = (evaluate_table(table, replicated_parameters(moments, weights, SQUARE)) - theory) / step
     added = values - values.mean(axis=0) - slopes
-    error = np.sqrt(np.sum(added**2, axis=0) / (members * (members - 1)))
-    expected = (theory - values.mean(axis=0)) / error - np.clip(skew(added), -3, 3) / (2 * np.sqrt(members))
+    return theory - values.mean(axis=0), np.sqrt(np.sum(added**2, axis=0) / (members * (members - 1))), added
+
+
+def test_z_of_many_members_is_a_studentised_mean_less_its_skewness():
+    members = EXACT + 5
+    stack = np.random.default_rng(6).exponential(size=(members, 4, 4))
+    difference, error, added = by_finite_differences(stack, SQUARE.predicted)
+    expected = difference / error - np.clip(skew(added), -3, 3) / (2 * np.sqrt(members))
     np.testing.assert_allclose(outcome(stack).z, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -180,12 +186,32 @@ def test_p_of_few_members_is_that_of_their_normal_quantile():
     np.testing.assert_allclose(test.p, 2 * norm.sf(np.abs(test.z)))
 
 
-def test_p_of_few_members_is_the_rank_among_the_draws():
-    """Of 400 000 invariants, 39 for each of 12 members: 854 draws."""
-    p = outcome(np.random.default_rng(7).standard_normal((12, 4, 4))).p
-    inside = p[(p > 0.25) & (p < 1)]
-    assert len(inside) > 10
-    np.testing.assert_allclose(855 * inside / 2, np.round(855 * inside / 2), rtol=1e-9)
+@pytest.mark.parametrize(
+    ("members", "symmetry", "draws"),
+    [(12, SQUARE, 854), (4, SQUARE, 1000), (40, Separate(3, 4), 250)],
+    ids=["400 000 invariants", "1000 at most", "250 at least"],
+)
+def test_p_of_few_members_is_the_rank_among_the_draws(members, symmetry, draws):
+    p = outcome(np.random.default_rng(7).standard_normal((members, *symmetry.shapes[0])), symmetry).p
+    ranks = (draws + 1) * p[(p > 0.25) & (p < 1)] / 2
+    assert len(ranks) > 5
+    np.testing.assert_allclose(ranks, np.round(ranks), rtol=1e-9)
+
+
+def test_few_members_share_the_usual_error_as_if_it_came_from_ten_more(monkeypatch):
+    """Ranks of t, from draws one by one."""
+    monkeypatch.setattr("analysis.inference.theory_test.MOST_DRAWS", 250)
+    members, graphs = 5, SQUARE.predicted[::6]
+    stack = np.random.default_rng(8).exponential(size=(members, 4, 4))
+    chunks = conditional_ensembles(fit(stack).model.parameters, members, SQUARE, 250)
+    parts = [by_finite_differences(one, graphs)[:2] for one in (stack, *np.concatenate(list(chunks)))]
+    difference, error = (np.array(each) for each in zip(*parts, strict=True))
+    usual = np.mean(error[1:] ** 2, axis=0)
+    t, *drawn = difference / np.sqrt((members * error**2 + 10 * usual) / (members + 10))
+    middle = np.median(drawn, axis=0)
+    one_sided = tail(t - middle, drawn - middle), tail(middle - t, middle - drawn)
+    found = theory_test(SQUARE.evaluate(graphs, stack), np.asarray(SQUARE.block_moments(stack)), graphs, SQUARE)
+    np.testing.assert_allclose(found.p, np.minimum(1, 2 * np.minimum(*one_sided)), rtol=1e-3)
 
 
 def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():

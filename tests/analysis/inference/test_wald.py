@@ -180,6 +180,15 @@ def test_within_the_full_model_p_is_the_rank_among_999_ensembles():
     np.testing.assert_allclose(1000 * p[p > 0.1], np.round(1000 * p[p > 0.1]), rtol=1e-12)
 
 
+def test_beyond_the_largest_tenth_p_falls_as_a_power_of_that_of_the_f_law():
+    stack = np.random.default_rng(10).standard_normal((15, 4, 4))
+    found = [identities(moments_of(stack + shift * np.diag([1, 1, 1, 1])), 4) for shift in (1.0, 1.5, 2.0)]
+    p = np.array([one.p for one in found])
+    expected = f(8, 7).logsf(np.array([one.statistic for one in found]) * 7 / (8 * 14))
+    assert np.all(p < 0.05)
+    assert np.diff(np.log(p))[1] / np.diff(np.log(p))[0] == pytest.approx(np.diff(expected)[1] / np.diff(expected)[0])
+
+
 def test_the_effect_does_not_grow_by_chance_alone():
     """sqrt(T^2 / N) would be about sqrt(8 / 20) without any difference."""
     stacks = np.random.default_rng(9).standard_normal((200, 60, 4, 4))
