@@ -128,6 +128,7 @@ def test_precision_follows_the_stack():
     stack = random_stack(20, 10, 10)
     double, single = evaluate(ALL, stack), evaluate(ALL, stack.astype(np.float32))
     assert double.dtype == single.dtype == np.float64
+    np.testing.assert_array_equal(evaluate(ALL, stack.astype(np.longdouble)), double)
     assert not jax.config.read("jax_enable_x64")
     assert_close(single, double, stack, ALL, 2e-6)
     assert np.max(np.abs(single / double - 1)) > 1e-8

@@ -89,6 +89,8 @@ def test_statuses_name_cause_and_remedy():
     assert few.status == "3 members: couplings need at least 5; add members"
     assert np.isnan(few.score).all()
     assert np.isfinite(few.kappa).all()
+    assert of(stack[:4]).status == "4 members: couplings need at least 5; add members"
+    assert of(stack[:5]).status == "ok"
     one = of(stack[:1])
     assert one.status.startswith("1 member:")
     assert np.isnan(one.g).all()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import kurtosis, skew
+from scipy.stats import kurtosis, norm, skew, t
 
 from analysis import Separate, Simultaneous, Symmetric, cumulants, study
 from analysis.inference.cumulants import pattern_cumulants
@@ -79,6 +79,16 @@ def test_the_error_over_members_is_the_spread_over_ensembles():
     for value, error in (("value", "se"), ("standardised", "standardised_se")):
         spread = np.std([getattr(one, value) for one in found])
         assert np.mean([getattr(one, error) for one in found]) == pytest.approx(spread, rel=0.2)
+
+
+def test_p_is_that_of_students_law_from_three_members_on_and_before_of_the_normal_one():
+    for members in (2, 3, 4):
+        found = list(cumulants(exponential(members, (5, 5)), 3, Separate(5, 5)).values())
+        z, p = (np.array([getattr(one, name) for one in found]) for name in ("z", "p"))
+        law = norm if members == 2 else t(members - 1)
+        np.testing.assert_allclose(p, 2 * law.sf(np.abs(z)), rtol=1e-10)
+        if members > 2:
+            np.testing.assert_allclose(z, [one.value / one.se for one in found])
 
 
 @pytest.mark.parametrize("members", [1, 2])

@@ -56,7 +56,9 @@ def test_the_interval_by_hand_with_errors_of_their_own():
     members, errors = 30, np.array([0.1, 3.0])
     along = np.sqrt(2) * t.ppf(0.975, members - 1) / norm.ppf(0.975) * (0.5 - errors) / 4
     inner, outer = np.where(4 - 2 * errors + along**2 > 0, np.sqrt(np.maximum(4 - 2 * errors + along**2, 0)) - along, 0)
-    found = debiased_distance(4.0, np.full(2, 4.5), errors, Resampling(np.full((2, members), 1 / members), 2.0), members)
+    found = debiased_distance(
+        4.0, np.full(2, 4.5), errors, Resampling(np.full((2, members), 1 / members), 2.0), members
+    )
     low, high = sorted((inner, outer))
     expected = [np.sqrt(3), low + 0.025 * (high - low), high - 0.025 * (high - low)]
     np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -8,7 +8,7 @@ from sklearn.model_selection import RepeatedKFold
 from threadpoolctl import threadpool_limits
 
 from analysis.inference import held_out
-from analysis.inference.held_out import FOLDS, REPEATS, Score, held_out_errors, score
+from analysis.inference.held_out import FOLDS, REPEATS, Errors, Score, held_out_errors, score
 
 
 def test_errors_are_those_of_a_loop_over_folds_members_penalties_and_shuffles(monkeypatch):
@@ -43,36 +43,58 @@ def test_errors_are_those_of_a_loop_over_folds_members_penalties_and_shuffles(mo
 
 
 def test_influences_are_what_leaving_a_member_out_changes(monkeypatch):
-    """At one penalty; folds and scales are kept, and so is the sum over the members of what each adds by itself."""
+    """At one penalty, with folds and scales kept, to first order in the change of the fit."""
     monkeypatch.setattr(held_out, "PENALTIES", np.array([5.0]))
     monkeypatch.setattr(held_out, "SHUFFLES", 2)
-    rng = np.random.default_rng(4)
-    x = rng.standard_normal((300, 2))
-    numbers = np.exp(x[:, 0] + rng.standard_normal(300))
+    rng, members = np.random.default_rng(4), 20
+    x = rng.standard_normal((members, 2))
+    numbers = np.exp(x[:, 0] + rng.standard_normal(members))
     found = held_out_errors(x, numbers, np.array([0, 1]), 2)
     folds = list(RepeatedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=0).split(x))
 
-    def total(y: np.ndarray, left_out: int | None) -> np.ndarray:
-        sums = np.zeros(2)
+    def influences(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y, errors, added = (target - target.mean()) / target.std(), np.zeros(members), np.zeros((members, 2))
         for fitted, predicted in folds:
             z = (x - x[fitted].mean(axis=0)) / x[fitted].std(axis=0)
-            model = Ridge(5.0).fit(z[kept(fitted, left_out)], y[kept(fitted, left_out)])
-            r, rows = y - model.predict(z), kept(predicted, left_out)
-            part = model.coef_[1] * (z[:, 1] - z[predicted, 1].mean())
-            sums += np.sum(r[rows] ** 2), np.sum(2 * r[rows] * part[rows] + 2 * part[rows] ** 2)
-        return sums / REPEATS
 
-    def kept(rows: np.ndarray, left_out: int | None) -> np.ndarray:
-        return rows[rows != left_out]
+            def of(rows: np.ndarray, z: np.ndarray = z, predicted: np.ndarray = predicted):
+                model = Ridge(5.0).fit(z[rows], y[rows])
+                r = y[predicted] - model.predict(z[predicted])
+                return r[:, None], model.coef_ * (z[predicted] - z[predicted].mean(axis=0))
 
-    def changes(target: np.ndarray) -> np.ndarray:
-        y = (target - target.mean()) / target.std()
-        return total(y, None) - [total(y, member) for member in range(20)]
+            r, part = of(fitted)
+            errors[predicted] += r[:, 0] ** 2
+            added[predicted] += 2 * r * part + part**2 + np.mean(part**2, axis=0)
+            for member in fitted:
+                without, moved = of(fitted[fitted != member])
+                errors[member] -= np.sum(2 * r * (without - r))
+                added[member] -= np.sum(2 * (without - r) * part + (2 * r + 4 * part) * (moved - part), axis=0)
+        return errors / REPEATS, added / REPEATS
 
-    of_ranks, of_numbers = changes(rankdata(numbers)), changes(numbers)
-    for k, (errors, _) in enumerate((of_ranks.T, of_numbers.T)):
-        np.testing.assert_allclose(found.influence[:20, k], errors, rtol=0.03, atol=0.05 * errors.std())
-    assert np.corrcoef(found.added_influence[:20, 1], of_ranks[:, 1])[0, 1] > 0.99
+    of_ranks, added = influences(rankdata(numbers))
+    np.testing.assert_allclose(found.influence[:, 0], of_ranks, atol=1e-9)
+    np.testing.assert_allclose(found.influence[:, 1], influences(numbers)[0], atol=1e-9)
+    np.testing.assert_allclose(found.added_influence, added, atol=1e-9)
+
+
+def test_errors_of_r2_and_importance_by_hand():
+    """R^2 is 1 - <e>/<d>; variances of influences are too small by 1.2, and 2 for importance."""
+    rng, members = np.random.default_rng(5), 12
+    numbers, squared, influence = rng.exponential(size=members), *rng.exponential(size=(2, members, 2))
+    added = rng.exponential(size=(members, 3))
+    errors = Errors(squared, influence, 0.5, np.array([0.4, 0.5, 0.9, 1.3]), added, added * 2)
+    found = score(errors, 7, numbers)
+    for k, (target, r2, se) in enumerate(
+        ((rankdata(numbers), found.r2, found.se), (numbers, found.value_r2, found.value_se))
+    ):
+        d = (target - target.mean()) ** 2
+        assert r2 == pytest.approx(1 - squared[:, k].mean())
+        plain, ratio = influence[:, k], influence[:, k] - (1 - r2) * d / d.mean()
+        assert se == pytest.approx(np.sqrt(1.2 * max(plain.var(ddof=1), ratio.var(ddof=1)) / members))
+    assert (found.features, found.p) == (7, 3 / 5)
+    assert found.control == pytest.approx(1 - 3.1 / 4)
+    np.testing.assert_allclose(errors.importance.value, added.mean(axis=0))
+    np.testing.assert_allclose(errors.importance.se, np.sqrt(2 * 4 * added.var(axis=0, ddof=1) / members))
 
 
 def scored(seed: int, members: int, signal: float) -> Score:

@@ -146,11 +146,15 @@ def test_statuses_name_cause_and_remedy():
     assert layer_cumulants(few).status == "2 members: tested from 3 members on; add members"
     assert balance(few).status == ("2 members: tested from 3 members on; add members",)
     alone = normal(5, 1)
-    assert layer_randomisation(given_networks(alone, SYMMETRY)).status[0].startswith("1 member: no other one")
+    single = layer_randomisation(given_networks(alone, SYMMETRY))
+    assert single.status[0].startswith("1 member: no other one")
+    assert np.isnan([single.joined_sums, single.joined_squares]).all()
+    assert np.isfinite([single.relabelled_sums, single.relabelled_squares]).all()
     narrow = normal(6, 30, (3, 1, 2))
     found = study_layers(narrow)
     assert found.balance.status == ("layer 1 has one unit: no other one to compare it with",)
     assert found.randomisation.status == ("layer 1 has one unit: nothing to relabel",)
+    assert np.isnan([found.randomisation.relabelled_sums, found.randomisation.relabelled_squares]).all()
     assert np.isfinite(found.randomisation.joined_sums[0])
     assert "more nodes than a layer has units are undefined" in found.cumulants.status
     undefined = np.isnan(found.cumulants.value)

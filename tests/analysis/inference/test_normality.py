@@ -7,6 +7,7 @@ from scipy.stats import chi2, kstest
 
 from analysis import Simultaneous, fit, iid_model
 from analysis.inference.normality import block_energies, energy_dimensions, mahalanobis_quantiles, normality_test
+from analysis.inference.simulation import standard_moments
 from analysis.model.transport import optimal_map
 from tests.dense import dense, random_model
 from tests.square import block_moments
@@ -76,6 +77,19 @@ def test_excess_and_effect_by_hand():
     expected = np.cov(energies[:, 2], energies[:, 3], ddof=0)[0, 1] / np.sqrt(2 * 2 * 2 * 3)
     assert result.excess[2, 3] == pytest.approx(expected)
     assert np.array_equal(result.excess, result.excess.T)
+
+
+def test_p_is_the_rank_of_standardised_covariances_among_gaussian_ensembles():
+    symmetry, samples = Simultaneous(4), 99
+    ensembles = standard_moments(np.random.default_rng(3), (samples, 10), symmetry)
+    for seed in range(5):
+        own = moments_of(np.random.default_rng(seed).standard_exponential((10, 4, 4)))
+        triangles = []
+        for moments in (own, *ensembles):
+            e = (block_energies(moments, symmetry) - (2, 9, 2, 3)) / np.sqrt((4, 18, 4, 6))
+            triangles.append((e.T @ e / 10)[np.triu_indices(4)])
+        far = np.sum(((np.array(triangles) - np.mean(triangles, axis=0)) / np.std(triangles, axis=0)) ** 2, axis=1)
+        assert normality_test(own, symmetry, samples, seed=3).p == np.sum(far >= far[0]) / 100
 
 
 def test_batches_and_seeds():

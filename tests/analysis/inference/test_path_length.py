@@ -49,8 +49,7 @@ def test_a_path_of_one_step_is_the_distance_of_its_ends():
     first, last = parameters_from_moments(np.swapaxes(moments, 0, 1), SYMMETRY)
     ends = [replicated_parameters(moments[:, e], resampling.weights, SYMMETRY) for e in (0, 1)]
     squared, *drawn = (
-        float(np.sum(wasserstein_squared_parts(a, b, SYMMETRY)))
-        for a, b in ((first, last), *zip(*ends, strict=True))
+        float(np.sum(wasserstein_squared_parts(a, b, SYMMETRY))) for a, b in ((first, last), *zip(*ends, strict=True))
     )
     errors = error_lengths((first + last) / 2, ends[0] - first, SYMMETRY, ends[1] - last)
     expected = debiased_distance(squared, np.array(drawn), errors, resampling, MEMBERS)
@@ -59,6 +58,12 @@ def test_a_path_of_one_step_is_the_distance_of_its_ends():
     assert found.low < found.middle < found.high
     assert found.chance == pytest.approx(chance.mean())
     assert found.p == (1 + np.sum(chance >= found.length)) / 201
+
+
+def test_matrices_that_stay_zero_have_not_travelled():
+    found = path_length(np.asarray(SYMMETRY.block_moments(np.zeros((20, 3, 4, 4)))), SYMMETRY, bootstrap(20, 50))
+    assert found[:5] == (0, 0, 0, 0, 0)
+    assert found.p == 1
 
 
 def test_a_single_epoch_or_member_has_no_error():

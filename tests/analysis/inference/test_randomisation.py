@@ -104,6 +104,12 @@ def test_ensembles_that_cannot_be_tested_have_a_status_and_no_number(stack, mess
     assert np.isnan(result.p)
 
 
+def test_two_members_are_enough():
+    result = invariance_test(np.random.default_rng(0).standard_normal((2, 4, 4)), Permutations.ROWS, 19)
+    assert result.status == "ok"
+    assert 1 / 20 <= result.p <= 1
+
+
 def test_a_large_common_mean_changes_nothing():
     stack = np.random.default_rng(0).standard_normal((50, 4, 4))
     plain, shifted = (invariance_test(s, Permutations.ROWS, 19) for s in (stack, stack + 1000))

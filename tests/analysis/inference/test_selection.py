@@ -73,6 +73,9 @@ def test_statuses_and_refusals_name_cause_and_remedy():
     few = of(stack[:9])
     assert few.status == "9 members: couplings are selected from 10 on; add members"
     assert few.graphs == few.tried == ()
+    enough = of(stack[:10])
+    assert enough.status == "ok"
+    np.testing.assert_array_equal(enough.gain, of(stack[:10], folds=10).gain)
     assert "a fitted variance vanishes" in of(np.ones((30, 4, 5))).status
     with pytest.raises(ValueError, match="at least 2"):
         of(stack, folds=1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import Separate, Simultaneous, fit
+from analysis.inference.conditional import conditional_ensembles
 from analysis.inference.spectrum import Compared, spectrum
 from analysis.model.spectrum import trace_moments
 
@@ -81,6 +82,25 @@ def test_constant_matrices_have_one_singular_value():
     np.testing.assert_allclose(found.ranks.observed, [6, 0, 0], atol=1e-12)
     assert found.above.observed == found.above.expected == 1
     np.testing.assert_allclose(found.outliers, [6], rtol=1e-6)
+
+
+@pytest.mark.parametrize("members", [30, 120])
+def test_bands_are_quantiles_of_two_hundred_ensembles_of_the_same_fit(members):
+    """Of 100 members each at most, and 20 of them for eigenvalues, with deviations scaled to as many as there are."""
+    stack = np.random.default_rng(8).standard_normal((members, 4, 4)) + 0.5
+    found, used = spectrum(stack), min(members, 100)
+    drawn = np.concatenate(
+        list(conditional_ensembles(fit(stack).model.parameters, used, Simultaneous(4), samples=200, seed=0))
+    )
+    singular = np.linalg.svd(drawn, compute_uv=False)
+    radii = np.max(np.abs(np.linalg.eigvals(drawn[:, :20])), axis=-1)
+    above = np.sum(singular > found.edge, axis=-1)
+    assert found.radius is not None
+    for compared, values in ((found.ranks, singular), (found.above, above), (found.radius, radii)):
+        means, scale = values.mean(axis=1), np.sqrt(values.shape[1] / members)
+        np.testing.assert_allclose(compared.expected, means.mean(axis=0), rtol=1e-9)
+        ends = means.mean(axis=0) + scale * (np.quantile(means, [0.025, 0.975], axis=0) - means.mean(axis=0))
+        np.testing.assert_allclose([compared.low, compared.high], ends, rtol=1e-9)
 
 
 def test_more_than_a_hundred_members_have_the_band_of_a_hundred_and_narrower():
