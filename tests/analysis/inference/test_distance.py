@@ -52,8 +52,8 @@ def test_the_interval_by_hand():
 
 
 def test_the_interval_by_hand_with_errors_of_their_own():
-    """Inflation 2, A = 4, A_r = 4.5 and N_r = 0.1 or 3: r^2 + 2 a r + 2 N = 4 with a = sqrt(2) w (0.5 - N) / 4."""
-    members, errors = 30, np.array([0.1, 3.0])
+    """Inflation 2, A = 4, A_r = 4.5 and N_r = 0.1 or 1.5: r^2 + 2 a r + 2 N = 4 with a = sqrt(2) w (0.5 - N) / 4."""
+    members, errors = 30, np.array([0.1, 1.5])
     along = np.sqrt(2) * t.ppf(0.975, members - 1) / norm.ppf(0.975) * (0.5 - errors) / 4
     inner, outer = np.where(4 - 2 * errors + along**2 > 0, np.sqrt(np.maximum(4 - 2 * errors + along**2, 0)) - along, 0)
     found = debiased_distance(

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from analysis import PIGMM, Simultaneous, fit, iid_model
+from analysis import PIGMM, Separate, Simultaneous, Symmetric, fit, iid_model, model_of
 from analysis.model.covariance import symmetric_root
 from analysis.model.likelihood import cross_entropy, entropy, kullback_leibler
 from analysis.symmetry.blocks import pack_symmetric, unpack_symmetric
@@ -103,6 +103,12 @@ def test_an_indefinite_model_cannot_be_sampled_but_a_singular_one_can():
         INDEFINITE.sample(jax.random.key(0), 1)
     stack = SINGULAR.sample(jax.random.key(0), 100)
     np.testing.assert_allclose(np.trace(stack, axis1=1, axis2=2), stack.sum(axis=(1, 2)) / 5, atol=1e-12)
+
+
+def test_only_the_law_of_square_matrices_under_simultaneous_permutations_is_the_papers_model():
+    symmetries = (Simultaneous(4), Separate(4, 4), Symmetric(4))
+    laws = [model_of(symmetry, symmetry.isotropic(0.0, 1.0)) for symmetry in symmetries]
+    assert [isinstance(law, PIGMM) for law in laws] == [True, False, False]
 
 
 def test_parameters_json_and_blocks_round_trip():
