@@ -25,6 +25,11 @@ def test_of_a_single_entry_they_are_mean_variance_skewness_and_kurtosis():
     assert cumulants(stack, 4)[ENTRY[4]].standardised == pytest.approx(kurtosis(stack.ravel()))
 
 
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_there_is_one_for_every_graph_of_the_degree(degree):
+    assert tuple(cumulants(exponential(5, (4, 4)), degree)) == Simultaneous(4).graphs(degree)
+
+
 @pytest.mark.parametrize("shape", [(8, 8), (40, 40), (10, 160)])
 def test_a_fixed_law_of_the_entries_has_the_same_cumulants_at_every_size(shape):
     found = cumulants(exponential(20, shape), 3, Separate(*shape))

@@ -115,6 +115,39 @@ def test_correlations_of_opposite_sign_do_not_cancel():
     assert moved.joined_sums.tolist() == [1 / 200, 1 / 200]
 
 
+def test_randomised_p_is_the_rank_of_what_is_computed_from_moved_matrices():
+    """With means, so that no term of a balance vanishes, and 41 members, of which a balance is not simulated."""
+    members, draws, (below, above) = 41, 49, (stack + 0.5 for stack in normal(14, 41))
+    rng = np.random.default_rng([0, 1])
+    orders = [rng.permuted(np.tile(np.arange(4), (members, 1)), axis=1) for _ in range(draws)]
+    relabelled = [above, *(np.take_along_axis(above, order[:, None], axis=2) for order in orders)]
+    rejoined = [above, *(above[rng.permutation(members)] for _ in range(draws))]
+
+    def matched(moved: np.ndarray) -> float:
+        """Mean product of means on both sides of the same unit, less that of two units."""
+        products = np.einsum("nia,nbj->ij", below, moved) / members
+        return np.trace(products) / 4 - (products.sum() - np.trace(products)) / 12
+
+    def correlated(moved: np.ndarray) -> float:
+        """Squared correlations of sums over members, and three times that of centred sums over units."""
+        rows, columns = below.sum(axis=2), moved.sum(axis=1)
+        centred = [(side - side.mean(axis=1, keepdims=True)).ravel() for side in (rows, columns)]
+        units = np.dot(*centred) ** 2 / np.prod([np.dot(side, side) for side in centred])
+        return np.corrcoef(rows.sum(axis=1), columns.sum(axis=1))[0, 1] ** 2 + 3 * units
+
+    def rank(values: list[float]) -> float:
+        return np.sum(np.abs(values) >= np.abs(values[0]) * (1 - 1e-9)) / (1 + draws)
+
+    def balances(field: str, stacks: list[np.ndarray]) -> list[float]:
+        return [float(getattr(balance(given_networks((below, one), SYMMETRY)), field)[0]) for one in stacks]
+
+    found = layer_randomisation(given_networks((below, above), SYMMETRY), draws)
+    assert found.relabelled_sums == rank([matched(one) for one in relabelled])
+    assert found.relabelled_squares == rank(balances("difference", relabelled))
+    assert found.joined_sums == rank([correlated(one) for one in rejoined])
+    assert found.joined_squares == rank(balances("same", rejoined))
+
+
 def test_the_unit_of_the_weights_does_not_matter():
     data = normal(10, 12)
     small, large = (

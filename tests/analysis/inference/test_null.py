@@ -34,6 +34,15 @@ def test_two_thousand_ensembles_are_simulated_unless_told_otherwise():
     assert null_distance(GAUSSIAN, symmetry, 5) == null_distance(GAUSSIAN, symmetry, 5, replicates=2000)
 
 
+def test_uniform_ensembles_are_drawn_for_a_tenth_of_the_replicates():
+    """Of 8 members each, of which 5 enter."""
+    symmetry = Simultaneous(4)
+    pool = np.random.default_rng(2).uniform(-np.sqrt(3), np.sqrt(3), (40, 8, 4, 4))
+    distances = [wasserstein(fit(stack).model, iid_model(0.0, 1.0, 4)) for stack in pool[:, :5]]
+    null = null_distance(EntryLaw.uniform(np.sqrt(3)), symmetry, 5, replicates=400, seed=2)
+    np.testing.assert_allclose(null, [np.mean(distances), np.quantile(distances, 0.95)], rtol=1e-9)
+
+
 @pytest.mark.parametrize("nearest", [False, True], ids=["reference of the law", "nearest reference"])
 @pytest.mark.parametrize("law", [GAUSSIAN, UNIFORM], ids=["gaussian", "uniform"])
 @pytest.mark.parametrize(("dim", "members"), [(2, 4), (4, 2), (5, 13)])

@@ -76,6 +76,40 @@ def test_effects_measure_the_size_of_the_differences():
     assert result.effect_mean < 0.05
 
 
+@pytest.mark.parametrize("group", Permutations, ids=lambda group: group.name.lower())
+def test_p_and_effects_are_those_of_a_loop_over_permuted_members(group):
+    """With a diagonal and a first entry that are larger, so that orbits have different means."""
+    members, draws, rng = 9, 19, np.random.default_rng(5)
+    stack = np.random.default_rng(4).standard_exponential((members, 3, 3)) + np.eye(3) + np.eye(3)[:1]
+    stack = (stack - stack.mean()) / stack.std()
+    orbits = {
+        Permutations.INDEPENDENT: [np.ones((3, 3), dtype=bool)],
+        Permutations.SIMULTANEOUS: [np.eye(3) == 1, np.eye(3) == 0],
+        Permutations.COLUMNS: [np.arange(3)[:, None] + np.zeros(3) == k for k in range(3)],
+        Permutations.ROWS: [np.arange(3) + np.zeros((3, 1)) == k for k in range(3)],
+    }[group]
+
+    def permuted() -> np.ndarray:
+        rows = columns = np.tile(np.arange(3), (members, 1))
+        if group is not Permutations.COLUMNS:
+            rows = rng.permuted(rows, axis=1)
+        if group in (Permutations.INDEPENDENT, Permutations.COLUMNS):
+            columns = rng.permuted(columns, axis=1)
+        columns = rows if group is Permutations.SIMULTANEOUS else columns
+        return np.array([one[np.ix_(i, j)] for one, i, j in zip(stack, rows, columns, strict=True)])
+
+    def unevenness(ensemble: np.ndarray) -> list[float]:
+        means = [ensemble.mean(axis=0), (ensemble**2).mean(axis=0)]
+        return [sum(np.sum((mean[orbit] - mean[orbit].mean()) ** 2) for orbit in orbits) / 9 for mean in means]
+
+    uneven = np.array([unevenness(ensemble) for ensemble in (stack, *(permuted() for _ in range(draws)))])
+    larger = np.max((uneven - uneven.mean(axis=0)) / uneven.std(axis=0), axis=1)
+    effects = np.sqrt(np.maximum(uneven[0] - uneven[1:].mean(axis=0), 0))
+    found = invariance_test(stack, group, draws, seed=5)
+    assert found.p == np.mean(larger >= larger[0] - 1e-9)
+    np.testing.assert_allclose((found.effect_mean, found.effect_square), effects, rtol=1e-9)
+
+
 def test_rectangular_matrices_and_seeds():
     stack = np.random.default_rng(0).standard_normal((50, 3, 7))
     one, same, other = (invariance_test(stack, Permutations.INDEPENDENT, 49, seed) for seed in (0, 0, 1))

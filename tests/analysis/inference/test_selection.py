@@ -25,6 +25,8 @@ def test_independent_skewed_entries_need_powers_of_single_entries_only():
         assert abs(g - expected[graph]) < 4 * error < expected[graph]
     assert found.status == "ok"
     assert len(found.tried) == 3
+    # N mn kappa_k^2 / (2 k!) nats each, half of their scores.
+    np.testing.assert_allclose(found.gain[:2].sum(), 300 * 6 * 7 * (4 / 12 + 36 / 48), rtol=0.2)
     assert np.all(found.gain[:2] > found.gain_se[:2])
     assert np.all(found.p[:2] < 0.05)
     assert found.gain[2] <= found.gain_se[2] or found.p[2] >= 0.05
