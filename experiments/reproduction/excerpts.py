@@ -39,6 +39,8 @@ OF_COMPARISONS = {
     "learning": ("epoch", "first", "second", "accuracy_difference", "accuracy_se", "loss_difference", "loss_se"),
 }
 """The same of a comparison."""
+COUNTED = ("deviations", "cumulants")
+"""Tables of counts."""
 NAMED = ("skewness", "excess kurtosis", "row-shared variance", "column-shared variance")
 """Cumulants of which the values are kept, not only the count."""
 
@@ -80,8 +82,8 @@ def write_excerpt(found: Excerpt, place: Path) -> None:
 
 
 def read_excerpt(place: Path) -> dict[str, list[dict[str, str]]]:
-    """What `write_excerpt` wrote."""
-    return {path.stem: _read(path) for path in sorted(place.glob("*.csv"))}
+    """What `write_excerpt` wrote; tables that had no rows have none."""
+    return {name: _read(place / f"{name}.csv") for name in (*KEPT, *OF_COMPARISONS, *COUNTED)}
 
 
 def _read(path: Path) -> list[dict[str, str]]:

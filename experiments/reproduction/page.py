@@ -16,22 +16,22 @@ RUNS = {
     "paper-uniform-l2": "Uniform, L2",
 }
 WIDTHS = {f"width-{width}": str(width) for width in (10, 20, 40, 80, 160, 320, 640)}
-OF_MAIN: Mapping[str, tuple[str, Callable[[Excerpt], str]]] = {
-    "main": ("The main run", tables.main_table),
-    "cumulants": ("How Gaussian, in units that do not grow with the matrix", tables.cumulants_table),
-    "couplings": ("Which couplings", tables.couplings_table),
-    "layers": ("Connections between layers", tables.layers_table),
-    "joint-law": ("The joint law of all matrices", tables.joint_law_table),
-    "prediction": ("What the weights say about the test loss", tables.prediction_table),
+OF_ONE: Mapping[str, tuple[str, str, str, Callable[[Excerpt], str]]] = {
+    "main": ("The main run", MAIN, "wasserstein", tables.main_table),
+    "cumulants": ("How Gaussian, in units that do not grow", MAIN, "cumulants", tables.cumulants_table),
+    "couplings": ("Which couplings", MAIN, "couplings", tables.couplings_table),
+    "layers": ("Connections between layers", MAIN, "layers", tables.layers_table),
+    "joint-law": ("The joint law of all matrices", MAIN, "joint_law", tables.joint_law_table),
+    "prediction": ("What the weights say about the test loss", MAIN, "prediction", tables.prediction_table),
+    "distances": ("How far the runs are from each other", "runs", "between", tables.distances_table),
+    "start": ("Networks that start from fitted models, less plain ones", "start", "learning", tables.learning_table),
 }
-OF_RUNS: Mapping[str, tuple[str, Mapping[str, str], Callable[[Runs], str]]] = {
+"""Tables of one run or comparison: title, whose excerpt, which of its tables must have rows, and how it is made."""
+OF_MANY: Mapping[str, tuple[str, Mapping[str, str], Callable[[Runs], str]]] = {
     "runs": ("The runs on MNIST side by side", RUNS, tables.runs_table),
     "widths": ("The width study", WIDTHS, tables.widths_table),
 }
-OF_COMPARISON: Mapping[str, tuple[str, str, Callable[[Excerpt], str]]] = {
-    "distances": ("How far the runs are from each other", "runs", tables.distances_table),
-    "start": ("Networks that start from fitted models, less plain ones", "start", tables.learning_table),
-}
+"""Tables of several runs: title, label of each run, and how it is made."""
 MARK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -39,16 +39,13 @@ def made_tables(results: Path) -> dict[str, tuple[str, str]]:
     """Title and Markdown of every table that the excerpts in a folder allow, by name."""
     found = {path.name: read_excerpt(path) for path in sorted(results.iterdir()) if path.is_dir()}
     made = {}
-    for name, (title, table) in OF_MAIN.items():
-        if MAIN in found:
-            made[name] = (title, table(found[MAIN]))
-    for name, (title, columns, side_by_side) in OF_RUNS.items():
-        there = {label: found[job] for job, label in columns.items() if job in found}
+    for name, (title, source, needed, table) in OF_ONE.items():
+        if source in found and found[source][needed]:
+            made[name] = (title, table(found[source]))
+    for name, (title, labels, side_by_side) in OF_MANY.items():
+        there = {label: found[job] for job, label in labels.items() if job in found}
         if there:
             made[name] = (title, side_by_side(there))
-    for name, (title, comparison, table) in OF_COMPARISON.items():
-        if comparison in found:
-            made[name] = (title, table(found[comparison]))
     return made
 
 

@@ -17,6 +17,7 @@ from experiments.run.training import Session
 from experiments.store import atomic
 
 EXCERPTS, PAGE = "results", "results.md"
+FIGURE = "figures/wasserstein.png"
 COMPARISONS = {
     "runs": ("paper-gaussian", "paper-uniform", "paper-gaussian-l2", "paper-uniform-l2"),
     "start": ("sample", "started"),
@@ -33,7 +34,7 @@ def reproduce(out: Path, session: Session, budget: float | None, docs: Path | No
         out: gets a folder for each run and comparison, `results/` with what is quoted of each, and `results.md`.
         session: how the runs are carried out.
         budget: minutes; None for everything.
-        docs: folder with a results.md whose tables are to be renewed, and results/ with what they are made of.
+        docs: folder with a results.md whose tables are to be renewed, with what they are made of and a figure.
 
     Raises:
         UserError, DataError: a folder or the data cannot be used, or not even one run fits into the budget.
@@ -54,9 +55,7 @@ def reproduce(out: Path, session: Session, budget: float | None, docs: Path | No
             compare_runs(compared, out / name)
             write_excerpt(comparison_excerpt(out / name), out / EXCERPTS / name)
     if docs is not None:
-        for path in sorted((out / EXCERPTS).iterdir()):
-            write_excerpt(read_excerpt(path), docs / EXCERPTS / path.name)
-        atomic.write_text(docs / PAGE, filled((docs / PAGE).read_text(), docs / EXCERPTS))
+        _renew(docs, out, folders[every[0].name])
     return atomic.write_text(out / PAGE, page(str(plan), out / EXCERPTS))
 
 
@@ -69,6 +68,14 @@ def _runs(plan: Plan, out: Path, session: Session) -> Mapping[str, Path]:
         print(stages.run(_settings(job, members, folders), path, session), flush=True)
         folders[job.name] = path
     return folders
+
+
+def _renew(docs: Path, out: Path, main: Path) -> None:
+    """The excerpts kept in the repository, the tables of its page, and the figure that opens its README."""
+    for path in sorted((out / EXCERPTS).iterdir()):
+        write_excerpt(read_excerpt(path), docs / EXCERPTS / path.name)
+    atomic.write_text(docs / PAGE, filled((docs / PAGE).read_text(), docs / EXCERPTS))
+    atomic.write_bytes(docs / FIGURE, (main / FIGURE).read_bytes())
 
 
 def _settings(job: Job, members: int, folders: Mapping[str, Path]) -> RunConfig:

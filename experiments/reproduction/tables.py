@@ -201,7 +201,7 @@ def _family(run: Excerpt, family: str) -> list[Row]:
 
 def _last(run: Excerpt, table: str) -> list[Row]:
     """Rows of the last epoch; `table` may be a family of deviations."""
-    rows = _family(run, table) if table in (PAPER, ALL) else run.get(table, [])
+    rows = _family(run, table) if table in (PAPER, ALL) else run[table]
     return [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
 
 

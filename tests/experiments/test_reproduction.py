@@ -1,6 +1,5 @@
 """`pigmm reproduce`: the plan keeps to its budget, tables are made of excerpts, and docs/results.md is in step."""
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def test_an_excerpt_keeps_the_key_epochs_and_counts_what_deviates(tmp_path):
         **{"largest": "0.17", "invariant": "I17"},
     }
     write_excerpt(found, tmp_path / "kept")
-    assert read_excerpt(tmp_path / "kept") == {name: rows for name, rows in found.items() if rows}
+    assert read_excerpt(tmp_path / "kept") == {**found, "between": [], "learning": []}
 
 
 def test_a_folder_without_a_finished_run_is_refused(tmp_path):
@@ -110,8 +109,8 @@ def test_a_table_is_one_row_a_line():
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory) -> Path:
     """Two tiny runs on the embedded sample, as small as all tables still have rows."""
-    train = TrainConfig(members=24, epochs=1, hidden=(10, 10), batch_size=500)
-    plain = Job("paper-gaussian", RunConfig(train, dataset="sample"), (24,), "")
+    train = TrainConfig(members=30, epochs=1, hidden=(10, 10), batch_size=500)
+    plain = Job("paper-gaussian", RunConfig(train, dataset="sample"), (30,), "")
     started = plain._replace(name="paper-uniform", start="paper-gaussian")
     out = tmp_path_factory.mktemp("reproduced")
     with pytest.MonkeyPatch.context() as patch:
@@ -124,8 +123,8 @@ def reproduced(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_the_kept_rows_have_the_columns_that_the_program_writes(reproduced):
-    def columns(folder: Path) -> dict[str, list[str]]:
-        return {path.name: next(csv.reader(path.open())) for path in sorted(folder.iterdir())}
+    def columns(folder: Path) -> dict[str, str]:
+        return {path.name: path.read_text().partition("\n")[0] for path in sorted(folder.iterdir())}
 
     kept, made = columns(DOCS / "results" / "paper-gaussian"), columns(reproduced / "results" / "paper-gaussian")
     assert kept == made
@@ -138,7 +137,18 @@ def test_a_page_of_all_tables_is_written_and_runs_are_not_made_twice(reproduced)
         assert f"## {title}\n\n{table}" in text
     assert "## How far the runs are from each other" in text
     folders = {path.name for path in reproduced.iterdir() if path.is_dir()}
-    assert folders == {"paper-gaussian-24", "paper-uniform-24", "runs", "results"}
+    assert folders == {"paper-gaussian-30", "paper-uniform-30", "runs", "results"}
+
+
+@pytest.mark.slow
+def test_the_repository_gets_tables_what_they_are_made_of_and_the_figure(reproduced, tmp_path):
+    (tmp_path / "results.md").write_text("Words.\n\n<!-- table main -->\nold\n<!-- end -->\n\nMore words.\n")
+    reproduction._renew(tmp_path, reproduced, reproduced / "paper-gaussian-30")
+    text = (tmp_path / "results.md").read_text()
+    assert text.startswith("Words.\n\n<!-- table main -->\n|  | epoch |")
+    assert text.endswith("|\n<!-- end -->\n\nMore words.\n")
+    assert read_excerpt(tmp_path / "results" / "runs") == read_excerpt(reproduced / "results" / "runs")
+    assert (tmp_path / "figures" / "wasserstein.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_docs_without_a_page_are_refused_before_anything_runs(tmp_path):
