@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def run(*command: object, cwd: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd, env=elsewhere, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -32,7 +32,7 @@ def built(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(built, tmp_path_factory) -> Path:
-    """The programs of an environment that holds the wheel; its dependencies are those of this environment, by a link."""
+    """The programs of an environment that holds the wheel; dependencies are those of this environment, by a link."""
     path = tmp_path_factory.mktemp("clean")
     run(sys.executable, "-m", "venv", "--without-pip", path, cwd=path)
     (packages,) = path.glob("lib/*/site-packages")
@@ -53,7 +53,8 @@ def test_the_wheel_holds_the_packages_and_nothing_else(built):
 
 def test_the_sdist_holds_what_the_tests_need(built):
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "LICENSE", "tests/conftest.py", "docs/results.md", "CITATION.cff", ".ci/run"} <= names
 
 
