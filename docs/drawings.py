@@ -1,6 +1,6 @@
 """Graphs drawn into pages by MkDocs, and the table of the paper's invariants.
 
-`{graph 0-1,1-2}` becomes a drawing, `{rows-columns 0-0,0-1}` one whose rows and columns are apart, `{catalogue}` the table.
+`{graph 0-1,1-2}` becomes a drawing, `{rows-columns 0-0,0-1}` one with rows and columns apart, `{catalogue}` the table.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from experiments.report.sketch import sketch
 from invariants import NAMES, PAPER, Graph, parse_bipartite
 
-BESIDE = 4
+BESIDE = 3
 """Invariants in a row of the table."""
 
 
@@ -21,10 +21,10 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _catalogue() -> str:
-    """Name, drawing and edges of I1 to I52."""
+    """I1 to I52, each with its drawing and its edges."""
     cells = [
-        f"**{name}** | {sketch(graph, separate=False)} | `{graph}`" for name, graph in zip(NAMES, PAPER, strict=True)
+        f"**{name}** {sketch(graph, separate=False)} | `{graph}`" for name, graph in zip(NAMES, PAPER, strict=True)
     ]
     rows = [" | ".join(cells[k : k + BESIDE]) for k in range(0, len(cells), BESIDE)]
-    head = ["name | graph | edges | " * BESIDE, "--- | " * 3 * BESIDE]
+    head = ["invariant | edges | " * BESIDE, "--- | " * 2 * BESIDE]
     return "\n".join(f"| {row}" for row in [*head, *(f"{row} |" for row in rows)])
