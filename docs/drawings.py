@@ -15,8 +15,8 @@ BESIDE = 3
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put drawings in place of what stands for them."""
-    markdown = re.sub(r"\{graph ([-\d,]+)\}", lambda found: sketch(Graph.parse(found[1]), separate=False), markdown)
-    markdown = re.sub(r"\{rows-columns ([-\d,]+)\}", lambda found: sketch(parse_bipartite(found[1]), True), markdown)
+    markdown = re.sub(r"\{graph\s+([-\d,]+)\}", lambda found: sketch(Graph.parse(found[1]), separate=False), markdown)
+    markdown = re.sub(r"\{rows-columns\s+([-\d,]+)\}", lambda found: sketch(parse_bipartite(found[1]), True), markdown)
     return markdown.replace("{catalogue}", _catalogue())
 
 

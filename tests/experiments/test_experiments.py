@@ -1,6 +1,7 @@
 """The program from the command line: a tiny run end to end, what it leaves behind, and what it refuses."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -193,6 +194,18 @@ def test_options_that_are_not_given_keep_the_defaults_of_the_session():
     assert _session(build_parser().parse_args(["quickstart"])) == Session()
     given = build_parser().parse_args(["run", "quickstart", "--save-share", "0.5", "--devices", "1", "--data-dir", "d"])
     assert _session(given) == Session("d", 0.5, 1)
+
+
+def test_every_column_and_variable_of_a_run_is_explained(folder):
+    page = (Path(__file__).resolve().parents[2] / "docs/files.md").read_text()
+    explained = {word.strip("`") for word in re.findall(r"`\w+`", page)}
+    for table in (folder / "tables").glob("*.csv"):
+        for column in table.read_text().partition("\n")[0].strip().split(","):
+            # Errors and tests of a column, and one column for each block, are explained together.
+            one = re.sub(r"V_[H23]", "V_0", column)
+            assert explained & {one, re.sub(r"_(p|se|effect_mean|effect_square)$", "", one)}, f"{table.name}: {column}"
+    with xr.open_dataset(folder / "results.nc") as results:
+        assert set(results.variables) - set(results.dims) <= explained
 
 
 def test_presets_are_listed_with_their_settings(capsys):
