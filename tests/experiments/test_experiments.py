@@ -206,6 +206,18 @@ def test_every_column_and_variable_of_a_run_is_explained(folder):
             assert explained & {one, re.sub(r"_(p|se|effect_mean|effect_square)$", "", one)}, f"{table.name}: {column}"
     with xr.open_dataset(folder / "results.nc") as results:
         assert set(results.variables) - set(results.dims) <= explained
+        assert all({"long_name", "units"} <= set(results[name].attrs) for name in results)
+        assert results["test_loss"].attrs["units"] == "nat"
+        settled = {
+            "members": 6,
+            "epochs": 2,
+            "hidden": "10 10 10",
+            "init": "gaussian",
+            "dataset": "sample",
+            "schema": 1,
+        }
+        assert settled.items() <= results.attrs.items()
+        assert "chunk" not in results.attrs
 
 
 def test_presets_are_listed_with_their_settings(capsys):
