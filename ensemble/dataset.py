@@ -12,7 +12,7 @@ class DataError(ValueError):
     """Data that cannot be used; the message is one line: what is wrong, what was expected, what to do."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Labelled images as they are on disk; the training engine normalises them on the device, (x / 255 - 1/2) / (1/2).
 
@@ -46,6 +46,9 @@ class Dataset:
                     f"data set {self.name!r}, {split} split: labels run from {labels.min()} to {labels.max()}; "
                     f"expected 0 to {self.classes - 1}: choose another data set, or correct its labels"
                 )
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.describe()})"
 
     def _splits(self):
         yield "training", self.train_images, self.train_labels

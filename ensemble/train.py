@@ -16,10 +16,12 @@ from ensemble.trainer import Initial, Trainer, drawn, nothing
 
 
 class TrainResult(NamedTuple):
-    """What came of an ensemble's training; axes of the record [member, epoch, ...], epoch 0 before any step."""
+    """What came of an ensemble's training."""
 
     members: Int[np.ndarray, " member"]
+    """Number of each member that was trained: its keys derive from it and the seed."""
     record: Record
+    """Of these members, axes [member, epoch, ...], epoch 0 before any step."""
 
 
 class Moment(NamedTuple):
@@ -56,6 +58,11 @@ def train(
     """Train an ensemble and record every member before training and after every epoch.
 
     Where memory runs out all the same, the chunk is halved, and begins anew; what is recorded of those before it stays.
+
+    Example:
+        >>> result = train(TrainConfig(members=10, epochs=2), load("sample"), lambda weights: weights[1])
+        >>> result.record.observed.shape  # of each member before training and after each epoch: W_2, [out, in]
+        (10, 3, 10, 10)
 
     Args:
         config: the settings.

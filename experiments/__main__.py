@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 import sys
 from importlib.metadata import version
@@ -11,6 +12,7 @@ from experiments.cli.signals import Interrupted, raised_signals
 from experiments.errors import UserError
 
 BAD_INPUT = 2
+NOT_READ = 141  # 128 + SIGPIPE, as a shell tells of it
 
 
 class Parser(argparse.ArgumentParser):
@@ -161,7 +163,7 @@ def build_parser() -> Parser:
     doctor.add_argument("--data-dir", metavar="DIR", help="a folder of MNIST's IDX files to look at, too")
     doctor.add_argument("--json", action="store_true", help="print what was found as JSON")
 
-    _add(commands, "presets", "list what can be run by name", "pigmm presets")
+    _add(commands, "presets", "list what can be run by name, with its settings", "pigmm presets")
     return parser
 
 
@@ -248,14 +250,19 @@ def _chunk(text: str) -> int | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for bad input, 130 or 143 after an interruption."""
+    """Run one command; returns the exit code: 0, 2 for bad input, 130, 141 or 143 after an interruption."""
     options = build_parser().parse_args(arguments)
     try:
         with raised_signals():
-            return _command(options)
+            code = _command(options)
+            sys.stdout.flush()
+            return code
     except UserError as error:
         print(f"pigmm: error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:  # whoever reads what is printed, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still flushes when it ends
+        return NOT_READ
     except Interrupted as stop:
         print(f"pigmm: stopped by {stop}: give the same command again to resume", file=sys.stderr)
         return stop.exit_code

@@ -13,7 +13,11 @@ ORDER = 8
 
 @dataclass(frozen=True)
 class EntryLaw:
-    """The law of independent, identically distributed entries: cumulants k_1, k_2, ... as exact fractions."""
+    """The law of independent, identically distributed entries.
+
+    Attributes:
+        cumulants: of an entry, k_1, k_2, ..., as exact fractions; k_j in units of the entries to the j-th power.
+    """
 
     cumulants: tuple[Fraction, ...]
 

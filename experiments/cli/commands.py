@@ -171,12 +171,16 @@ def doctor(options: Namespace) -> int:
 
 
 def presets(options: Namespace) -> int:
-    """List the presets."""
+    """List the presets with what they set."""
     width = max(map(len, PRESETS))
     for name, preset in PRESETS.items():
         train = preset.config.train
-        size = f"{train.members} members, {train.epochs} epochs"
-        print(f"{name:{width}}  {size}  {preset.about}")
+        print(f"{name:{width}}  {preset.about}")
+        hidden = " ".join(map(str, train.hidden))
+        print(
+            f"{'':{width}}    --dataset {preset.config.dataset} --members {train.members} --epochs {train.epochs} "
+            f"--hidden {hidden} --init {train.init} --weight-decay {train.weight_decay:g}"
+        )
     return 0
 
 

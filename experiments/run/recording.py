@@ -13,6 +13,7 @@ from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry
 from ensemble import Dataset, TrainResult
 from experiments.run.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.run.presets import RunConfig
+from experiments.run.variables import describe, explain
 from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan, name
 
 LOSSES = ("train_loss", "test_loss", "test_accuracy", "finite")
@@ -49,7 +50,8 @@ def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Data
         "rectangular_moment": list(Separate(1, 1).moment_names),
     }
     of_layers, named = _chain(Chain(widths), observed)
-    return xr.Dataset(losses | statistics | of_layers | _weights(observed["weights"]), coordinates | named)
+    variables = losses | statistics | of_layers | _weights(observed["weights"])
+    return explain(xr.Dataset(variables, coordinates | named, describe(config)))
 
 
 def _chain(chain: Chain, observed: Mapping[str, Any]) -> tuple[Variables, dict[str, Any]]:
@@ -146,7 +148,7 @@ def given_networks(
     named |= {"matrix": list(names), "rows": rows, "columns": columns}
     named |= {"member": np.arange(len(finite)), "epoch": [0]}
     variables["finite"] = (("member", "epoch"), finite[:, None])
-    return xr.Dataset(variables, named)
+    return explain(xr.Dataset(variables, named))
 
 
 def given_dataset(recording: Recording) -> xr.Dataset:
@@ -172,7 +174,8 @@ def given_dataset(recording: Recording) -> xr.Dataset:
         "graph": list(map(symmetry.key, symmetry.every)),
     }
     zero_diagonal = isinstance(symmetry, Symmetric) and not symmetry.diagonal
-    return xr.Dataset(variables, coordinates, {"symmetry": symmetry.name, "zero_diagonal": int(zero_diagonal)})
+    kind = {"symmetry": symmetry.name, "zero_diagonal": int(zero_diagonal)}
+    return explain(xr.Dataset(variables, coordinates, kind))
 
 
 def given_matrices_of(results: xr.Dataset) -> Recording:

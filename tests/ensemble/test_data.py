@@ -222,7 +222,9 @@ def test_dataset_checks_its_labels_and_digests_its_content():
 
 
 def test_description_is_one_line(folder: Path):
-    text = load("mine", folder).describe()
+    data = load("mine", folder)
+    text = data.describe()
+    assert repr(data) == f"Dataset({text})"
     assert text.startswith("mine: 30 training and 12 test images of 5x4x1 pixels in 3 classes, from IDX files in")
     assert "\n" not in text
 

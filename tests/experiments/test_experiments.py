@@ -1,8 +1,10 @@
 """The program from the command line: a tiny run end to end, what it leaves behind, and what it refuses."""
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,7 +15,7 @@ import xarray as xr
 from analysis import PIGMM, expectation, fit
 from ensemble.config import Init, Order, Orders
 from experiments.__main__ import build_parser, main
-from experiments.cli.commands import _session
+from experiments.cli.commands import _session, override
 from experiments.run.presets import PRESETS, RunConfig, from_settings, settings
 from experiments.run.training import Session
 from invariants import NAMES, PAPER, evaluate
@@ -192,6 +194,52 @@ def test_options_that_are_not_given_keep_the_defaults_of_the_session():
     assert _session(build_parser().parse_args(["quickstart"])) == Session()
     given = build_parser().parse_args(["run", "quickstart", "--save-share", "0.5", "--devices", "1", "--data-dir", "d"])
     assert _session(given) == Session("d", 0.5, 1)
+
+
+def test_every_column_and_variable_of_a_run_is_explained(folder):
+    page = (Path(__file__).resolve().parents[2] / "docs/files.md").read_text()
+    explained = {word.strip("`") for word in re.findall(r"`\w+`", page)}
+    for table in (folder / "tables").glob("*.csv"):
+        for column in table.read_text().partition("\n")[0].strip().split(","):
+            # Errors and tests of a column, and one column for each block, are explained together.
+            one = re.sub(r"V_[H23]", "V_0", column)
+            assert explained & {one, re.sub(r"_(p|se|effect_mean|effect_square)$", "", one)}, f"{table.name}: {column}"
+    with xr.open_dataset(folder / "results.nc") as results:
+        assert set(results.variables) - set(results.dims) <= explained
+        assert all({"long_name", "units"} <= set(results[name].attrs) for name in results)
+        assert results["test_loss"].attrs["units"] == "nat"
+        settled = {
+            "members": 6,
+            "epochs": 2,
+            "hidden": "10 10 10",
+            "init": "gaussian",
+            "dataset": "sample",
+            "schema": 1,
+        }
+        assert settled.items() <= results.attrs.items()
+        assert "chunk" not in results.attrs
+
+
+def test_presets_are_listed_with_their_settings(capsys):
+    """What is printed of a preset are the options that make it of any other one."""
+    assert main(["presets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for title, options in zip(lines[::2], lines[1::2], strict=True):
+        name = title.split()[0]
+        given = build_parser().parse_args(["run", "cifar10-uniform", *options.split()])
+        config = override(PRESETS["cifar10-uniform"].config, given)
+        assert replace(config, save_weights=True) == replace(PRESETS[name].config, save_weights=True)
+    assert len(lines) == 2 * len(PRESETS)
+
+
+def test_output_that_nobody_reads_is_no_error():
+    command = [sys.executable, "-m", "experiments", "presets"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 141
 
 
 def test_presets_are_the_papers():
