@@ -67,6 +67,17 @@ def build_parser() -> Parser:
     _add_overrides(sweep)
     _add_session(sweep)
 
+    reproduce = _add(
+        commands,
+        "reproduce",
+        "every run behind docs/results.md and its tables, or as much as a budget of time allows",
+        "pigmm reproduce --data-dir mnist --budget 60",
+    )
+    reproduce.add_argument("--budget", type=float, metavar="MINUTES", help="time to spend (default: what it takes)")
+    reproduce.add_argument("--out", metavar="DIR", help="where to write (default: runs/reproduce)")
+    reproduce.add_argument("--docs", metavar="DIR", help="folder docs of the repository, whose tables are renewed")
+    _add_session(reproduce)
+
     merge = _add(
         commands,
         "merge",

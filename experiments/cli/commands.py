@@ -15,6 +15,7 @@ from experiments.hosts.cluster import Cluster
 from experiments.report.comparing import compare_runs, named_runs
 from experiments.report.matrices import analyze_file
 from experiments.report.networks import analyze_networks
+from experiments.reproduction import reproduce as reproduction
 from experiments.run import reporting, stages
 from experiments.run.merging import merge_runs
 from experiments.run.models import read_parameters
@@ -115,6 +116,12 @@ def sweep(options: Namespace) -> int:
     return _print_result(sweep_widths, configs, out, _session(options))
 
 
+def reproduce(options: Namespace) -> int:
+    """Every run behind docs/results.md."""
+    out, docs = Path(options.out or "runs/reproduce"), Path(options.docs) if options.docs else None
+    return _print_result(reproduction.reproduce, out, _session(options), options.budget, docs)
+
+
 def merge(options: Namespace) -> int:
     """Put together runs of member ranges, and report."""
     out = Path(options.out)
@@ -188,6 +195,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "quickstart": quickstart,
     "run": run,
     "sweep": sweep,
+    "reproduce": reproduce,
     "merge": merge,
     "analyze": analyze,
     "report": report,
