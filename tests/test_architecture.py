@@ -13,7 +13,7 @@ ALLOWED = {
     "analysis": {"analysis", "invariants"},
     "experiments": {"analysis", "ensemble", "experiments", "invariants"},
 }
-FLOORS = ("symmetry", "model", "inference", "", "weights", "show")
+FLOORS = ("symmetry", "model", "inference", "", "show")
 """The folders of `analysis`, from the lowest: each imports those below it; "" are the files without a folder."""
 RUNS_ON_JAX = {"analysis/model/gaussian.py"}
 """Where `analysis` meets JAX itself: keys of samples."""
