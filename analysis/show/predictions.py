@@ -94,7 +94,10 @@ def _paint(figure: Figure, predictions: Sequence[Prediction]) -> Figure:
         np.array([[getattr(score, what) for score in one.scores.values()] for one in predictions])
         for what in ("r2", "se")
     )
-    curves(left, np.array([one.epoch for one in predictions]), values, names, errors)
+    epochs = np.array([one.epoch for one in predictions])
+    curves(left, epochs, values[:, :-1], names[:-1], errors[:, :-1])
+    # All features often do as well as invariants alone: both are to be seen.
+    curves(left, epochs, values[:, -1:], names[-1:], errors[:, -1:], linestyle="--")
     left.axhline(0, color="black", linewidth=0.8)
     left.set(xlabel="epoch", ylabel="held-out $R^2$")
     legend(left)
