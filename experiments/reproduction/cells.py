@@ -53,11 +53,11 @@ def with_error(column: str, error: str) -> Shown:
     return shown
 
 
-def number(text: str, digits: int = 3) -> str:
+def number(value: str | float, digits: int = 3) -> str:
     """A number to a few digits; large ones with a power of ten."""
-    if not text:
+    if value == "":
         return NONE
-    mantissa, _, power = f"{float(text):.{digits}g}".replace("-", "−").partition("e+")
+    mantissa, _, power = f"{float(value):.{digits}g}".replace("-", "−").partition("e+")
     return f"{mantissa}·10{power.lstrip('0').translate(RAISED)}" if power else mantissa
 
 

@@ -103,7 +103,7 @@ def _key(folder: Path, table: str) -> set[str]:
 
 
 def _kept(rows: Iterable[Row], columns: Sequence[str], key: set[str]) -> list[dict[str, str]]:
-    return [{c: _short(row[c]) for c in columns} for row in rows if row.get("epoch", min(key)) in key]
+    return [{c: _short(row[c]) for c in columns} for row in rows if "epoch" not in row or row["epoch"] in key]
 
 
 def _deviations(rows: Iterable[Row], family: str, key: set[str]) -> list[dict[str, str]]:

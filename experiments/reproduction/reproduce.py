@@ -1,5 +1,6 @@
 """`pigmm reproduce`: make the runs, put them side by side, and write the tables of docs/results.md."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from experiments.run.training import Session
 from experiments.store import atomic
 
 EXCERPTS, PAGE = "results", "results.md"
+SPEED = "speed.json"
 FIGURE = "figures/wasserstein.png"
 COMPARISONS = {
     "runs": ("paper-gaussian", "paper-uniform", "paper-gaussian-l2", "paper-uniform-l2"),
@@ -28,10 +30,12 @@ COMPARISONS = {
 def reproduce(out: Path, session: Session, budget: float | None, docs: Path | None = None) -> Path:
     """Make every run that the budget allows, and the page of their tables; returns its path.
 
-    Runs that are finished in `out` are not made again, and interrupted ones go on.
+    Runs that are finished in `out` are not made again, and interrupted ones go on; with a larger budget those of more
+    members are made beside them.
 
     Args:
-        out: gets a folder for each run and comparison, `results/` with what is quoted of each, and `results.md`.
+        out: gets a folder for each run and comparison, `results/` with what is quoted of each, `results.md`, and the
+            speed of the machine, by which the plan is made.
         session: how the runs are carried out.
         budget: minutes; None for everything.
         docs: folder with a results.md whose tables are to be renewed, with what they are made of and a figure.
@@ -44,7 +48,7 @@ def reproduce(out: Path, session: Session, budget: float | None, docs: Path | No
         raise UserError(f"{docs} holds no {PAGE}: give the folder docs of the repository")
     every = jobs()
     load(every[0].config.dataset, session.data_dir)  # what is wrong with the data is said before anything is measured
-    plan = planned(every, measured_speed(session), budget)
+    plan = planned(every, _speed(out, session), budget)
     print(plan, flush=True)
     folders = _runs(plan, out, session)
     for name, path in folders.items():
@@ -57,6 +61,21 @@ def reproduce(out: Path, session: Session, budget: float | None, docs: Path | No
     if docs is not None:
         _renew(docs, out, folders[every[0].name])
     return atomic.write_text(out / PAGE, page(str(plan), out / EXCERPTS))
+
+
+def _speed(out: Path, session: Session) -> float:
+    """Network-epochs a second, measured once: with another number an interrupted plan would go on as another one.
+
+    Raises:
+        UserError: the file of the speed is damaged, or cannot be written.
+    """
+    path = out / SPEED
+    if not path.exists():
+        atomic.write_json(path, {"network_epochs_per_second": measured_speed(session)})
+    try:
+        return float(json.loads(path.read_bytes())["network_epochs_per_second"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}): delete it, and the speed is measured anew") from error
 
 
 def _runs(plan: Plan, out: Path, session: Session) -> Mapping[str, Path]:

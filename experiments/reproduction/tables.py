@@ -45,6 +45,8 @@ def main_table(run: Excerpt) -> str:
     )
     lines = block("W2 to the initial i.i.d. law ± standard error", wasserstein, epochs, layers, with_error("w2", "se"))
     lines.append((f"({null} on average, {upper} at most in 95 %, without any change)", *[""] * (1 + len(layers))))
+    paths = (cell(run["geometry"], layer, _detour) for layer in layers)
+    lines.append(("path length over net displacement", f"0 to {epochs[-1]}", *paths))
     for label, rows, shown in quantities:
         lines += block(label, rows, epochs, layers, shown)
     return markdown(("", "epoch", *layers), lines)
@@ -94,7 +96,7 @@ def layers_table(run: Excerpt) -> str:
         return f"{probability(row['relabelled_sums'])} / {probability(row['relabelled_squares'])}"
 
     def balance(row: Row) -> str:
-        return number(str(float(row["difference"]) / float(row["difference_se"])), 2)
+        return _two(float(row["difference"]) / float(row["difference_se"]))
 
     return markdown(
         ("", "epoch", *layers),
@@ -205,8 +207,8 @@ def _last(run: Excerpt, table: str) -> list[Row]:
     return [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
 
 
-def _two(text: str) -> str:
-    return number(text, 2)
+def _two(value: str | float) -> str:
+    return number(value, 2)
 
 
 def _largest(row: Row) -> str:
@@ -215,13 +217,17 @@ def _largest(row: Row) -> str:
 
 def _relative(width: int) -> Shown:
     """W2 in units of sqrt(width), the norm of a matrix of entries of variance 1 / width."""
-    return lambda row: _two(str(float(row["w2"]) / math.sqrt(width)))
+    return lambda row: _two(float(row["w2"]) / math.sqrt(width))
 
 
 def _unshared(row: Row) -> str:
     """What is left of the excess kurtosis without scales that rows and columns have of their own."""
     shared = float(row["row-shared variance"]) + float(row["column-shared variance"])
-    return _two(str(float(row["excess kurtosis"]) - 3 * shared))
+    return _two(float(row["excess kurtosis"]) - 3 * shared)
+
+
+def _detour(row: Row) -> str:
+    return f"{float(row['length']) / float(row['net']):.2f}" if float(row["net"]) else NONE
 
 
 def _normality(row: Row) -> str:
