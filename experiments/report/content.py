@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from analysis.symmetry import Symmetry
 from invariants import Graph
 
 
@@ -13,6 +14,13 @@ class Sketch(NamedTuple):
     separate: bool
     """Whether rows and columns are permuted apart, and so are nodes of two kinds."""
     directed: bool = True
+    name: str = ""
+    """What stands beside it."""
+
+
+def drawn_graph(symmetry: Symmetry, graph: Graph, name: str = "") -> Sketch:
+    """A graph as invariants of a symmetry are drawn."""
+    return Sketch(graph, symmetry.tensors.separate, symmetry.name != "symmetric", name)
 
 
 Cell = str | int | float | Sketch
@@ -50,6 +58,21 @@ class Tiles(NamedTuple):
     numbers: Mapping[str, str]
 
 
+class Verdict(NamedTuple):
+    """A question, and its answer in one sentence with a number and its error; graphs in it are drawn."""
+
+    question: str
+    answer: Sequence[str | Sketch]
+    section: str = ""
+    """Title of the section that it is from."""
+
+
+class Verdicts(NamedTuple):
+    """What a page has to say, first of all."""
+
+    answers: Sequence[Verdict]
+
+
 class Picture(NamedTuple):
     """A figure of the folder by name, with its caption."""
 
@@ -70,7 +93,7 @@ class Folded(NamedTuple):
     content: Sequence["Content"]
 
 
-Content = Paragraph | Heading | Grid | Tiles | Picture | Files | Folded
+Content = Verdicts | Paragraph | Heading | Grid | Tiles | Picture | Files | Folded
 
 
 class Section(NamedTuple):
@@ -78,6 +101,8 @@ class Section(NamedTuple):
 
     title: str
     content: Sequence[Content]
+    verdicts: Sequence[Verdict] = ()
+    """What it finds, to be read at the top of the page."""
 
 
 class Document(NamedTuple):
@@ -87,3 +112,10 @@ class Document(NamedTuple):
     lead: Sequence[Content]
     """What stands above the first section."""
     sections: Sequence[Section]
+    command: str = ""
+    """What makes the page and its figures again."""
+
+
+def verdicts_of(sections: Sequence[Section]) -> tuple[Verdict, ...]:
+    """What sections find, each with the title of the one that it is from."""
+    return tuple(one._replace(section=section.title) for section in sections for one in section.verdicts)

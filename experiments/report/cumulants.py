@@ -5,26 +5,38 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.show.cumulants import FIGURE_CAPTION, cumulants_table, draw_cumulants, known, order, tally
+from analysis.show.cumulants import (
+    FIGURE_CAPTION,
+    MOST,
+    PATTERNS_CAPTION,
+    cumulants_table,
+    draw_cumulants,
+    draw_patterns,
+    known,
+    order,
+    tally,
+)
 from analysis.show.patterns import pattern_title, titled_patterns
 from analysis.show.style import layer_titles
 from analysis.statistics import Statistics
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, Sketch
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, drawn_graph
 from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
+from experiments.report.verdicts import gaussian_verdict
 
 TITLE = "How Gaussian?"
-NAME = "cumulants"
-MOST = 23
-"""Patterns in the table of the page; the file has all."""
+NAME, PATTERNS = "cumulants", "cumulant_patterns"
+"""The table and the figure of those with a name over epochs, and the figure of all that are listed."""
 
 
 def cumulants_part(statistics: Statistics, drawn: Drawn | None = None, remarks: Sequence[str] = ()) -> Part:
     """The part of the report with its table and, of several epochs, its figure: where it is drawn already, that."""
     if not known(statistics):
         return Part(Section(TITLE, (Paragraph(_why_not(statistics)),)), {}, {}, {})
-    figures = {NAME: drawn or picture(draw_cumulants, statistics)} if len(statistics.epochs) > 1 else {}
+    figures = {PATTERNS: picture(draw_patterns, statistics)}
+    if len(statistics.epochs) > 1:
+        figures[NAME] = drawn or picture(draw_cumulants, statistics)
     return Part(section(statistics, remarks), {NAME: cumulants_table(statistics)}, figures, {})
 
 
@@ -39,9 +51,10 @@ def section(statistics: Statistics, remarks: Sequence[str] = ()) -> Section:
     )
     texts = (about, *sentences(statistics), *remarks)
     shown: list[Content] = [*map(Paragraph, texts), *_table(statistics)]
+    shown.append(Picture(PATTERNS, PATTERNS_CAPTION))
     if len(statistics.epochs) > 1:
         shown.append(Picture(NAME, FIGURE_CAPTION))
-    return Section(TITLE, shown)
+    return Section(TITLE, shown, (gaussian_verdict(statistics),))
 
 
 def rejected_separate(square: Statistics) -> list[str]:
@@ -81,8 +94,8 @@ def _table(t: Statistics) -> tuple[Content, ...]:
     header = ("graph", "cumulant", *layer_titles(t))
     rows: list[tuple[Cell, ...]] = [
         (
-            Sketch(symmetry.patterns[i], separate, directed=symmetry.name != "symmetric"),
-            pattern_title(symmetry, symmetry.patterns[i]) or symmetry.pattern_names[i],
+            drawn_graph(symmetry, symmetry.patterns[i]),
+            pattern_title(symmetry, symmetry.patterns[i]),
             *_values(t, int(i)),
         )
         for i in order(t, MOST)

@@ -11,7 +11,7 @@ from analysis.model.status import OK
 from analysis.show.inspection_tables import TABLES, largest, significant
 from analysis.show.quantiles import CAPTION, draw_quantiles
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, drawn_graph
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 from invariants import Graph, latex
@@ -88,7 +88,7 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
     first = inspections[0]
     tested = tuple(f"p {group.name.lower()}" for group in first.permutations)
     counts = (f"of {int(np.sum(first.predicted))}", f"of {len(first.graphs)}")
-    header = ("layer", "epoch", "accepted", *tested, "excess kurtosis", *counts, "largest deviation")
+    header = ("layer", "epoch", "accepted", *tested, "excess kurtosis", *counts, "largest deviation", "of")
     layers = dict.fromkeys(one.layer for one in inspections)
     rows = [_row(one) for layer in layers for one in inspections if one.layer == layer]
     about = (
@@ -105,8 +105,8 @@ def _row(one: Inspection) -> tuple[Cell, ...]:
     p = tuple(test.p for test in one.permutations.values())
     tails = f"{_kurtosis(one)}\u00a0({one.blocks[_clearest(one)]})"
     deviation, graph = largest(one)
-    worst = f"{_short(deviation)}\u00a0({one.symmetry.key(graph)})"
-    return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), worst)
+    worst = (_short(deviation), drawn_graph(one.symmetry, graph))
+    return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), *worst)
 
 
 def _short(value: float) -> str:

@@ -26,7 +26,11 @@ from experiments.report.content import (
     Picture,
     Section,
     Tiles,
+    Verdicts,
+    drawn_graph,
+    verdicts_of,
 )
+from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict
 
 KINDS = {
     "simultaneous": "simultaneous permutations of rows and columns",
@@ -52,6 +56,7 @@ def report_document(
     drawn: Sequence[str],
     sections: Sequence[Section] = (),
     first: Sequence[Section] = (),
+    command: str = "",
 ) -> Document:
     """The report of an ensemble.
 
@@ -62,23 +67,28 @@ def report_document(
         drawn: names of the figures that there are.
         sections: further parts of the page.
         first: parts that stand above all others.
+        command: what makes the report again.
     """
     t = statistics
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
     title = "Weight matrices of an ensemble"
     pictures = [Picture(name, figures.FIGURES[name].caption) for name in drawn]
+    key = Section("Key numbers", tuple(_key_numbers(t)), (moved_verdict(t), predicted_verdict(t), sure_verdict(t)))
+    answers = (symmetry_verdict(t)._replace(section=key.title), *verdicts_of([*first, key, *sections]))
+    opening = _what_was_run(t, settings, bool(config.get("start")))
     return Document(
         f"{title} trained on {settings['dataset']}" if "dataset" in settings else title,
-        (Paragraph(_what_was_run(t, settings, bool(config.get("start")))), Tiles(_headline(t))),
+        (Verdicts(answers), Paragraph(opening), Tiles(_headline(t))),
         (
             *first,
-            Section("Key numbers", tuple(_key_numbers(t))),
+            key,
             Section("Figures", pictures),
             *sections,
             *((Section("As published", _published()),) if t.published else ()),
-            Section("Tables", [_table(name, make(t)) for name, make in tables.TABLES.items()]),
+            Section("Tables", [_drawn_invariants(t), *(_table(name, make(t)) for name, make in tables.TABLES.items())]),
             Section("Provenance", tuple(_provenance(config, provenance))),
         ),
+        command,
     )
 
 
@@ -181,6 +191,19 @@ def _largest_deviations(t: Statistics, e: int) -> Iterator[str]:
     value, _, position = (numbers[e] for numbers in largest_deviation(t))
     for largest, which in zip(value.tolist(), position.tolist(), strict=True):
         yield f"{page.number(largest)}\u00a0({t.names[t.high][which]})" if np.isfinite(largest) else "–"
+
+
+def _drawn_invariants(t: Statistics) -> Folded:
+    rows = [
+        (drawn_graph(t.symmetry, graph), name, degree, "fitted" if k < t.low.stop else "predicted")
+        for k, (name, graph) in enumerate(zip(t.names, t.graphs, strict=True))
+        for degree in (graph.degree,)
+    ]
+    nodes = "filled dots are rows, open ones columns" if t.symmetry.tensors.separate else "dots are indices"
+    about = f"Each is a sum over all indices of a product of entries: {nodes}, each line is one entry."
+    return Folded(
+        f"the {len(rows)} invariants drawn", (Paragraph(about), Grid(("graph", "name", "degree", "is"), rows))
+    )
 
 
 def _table(name: str, table: tables.Table) -> Folded:

@@ -60,10 +60,9 @@ def spectrum_part(spectra: Mapping[Place, Spectrum]) -> Part:
     if not spectra:
         text = "The matrices were not kept: run again with --save-weights to see this section."
         return Part(Section(TITLE, [Paragraph(text)]), {}, {}, {})
-    last = {place.layer: one for place, one in spectra.items()}
     named = {f"{place.layer} at epoch {place.epoch}": one for place, one in spectra.items()}
     entries = [{**place._asdict(), **spectrum_entry(one)} for place, one in spectra.items()]
-    figures = {FILE: picture(draw_spectra, last)}
+    figures = {FILE: picture(draw_spectra, spectra)}
     return Part(Section(TITLE, list(_content(spectra))), {FILE: ranks(named)}, figures, {FILE: entries})
 
 
