@@ -59,7 +59,7 @@ def deviations(t: Statistics) -> Chart:
 
 
 def _deviations(t: Statistics, layer: int, members: slice, title: str, below: bool) -> Panel:
-    names, labels, graphs = (some[t.high][members] for some in (t.names, invariant_labels(t, slice(None)), t.graphs))
+    names, graphs, labels = t.names[t.high][members], t.graphs[t.high][members], invariant_labels(t, t.high)[members]
     values, errors, q = (some[:, layer, members] for some in (t.deviation, t.deviation_se, t.q))
     noise = CONFIDENCE * np.nanmax(_or_zero(errors), axis=-1)
     curves = series(t.epochs, values, names, errors, q, labels, graphs, intervals=False)

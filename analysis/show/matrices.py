@@ -13,7 +13,7 @@ FIGURE_CAPTION = (
     "Above, the 2-Wasserstein distance of the five-parameter model of each weight matrix from its initial independent "
     "entries, per root of the number of entries, with 95 % intervals; dotted, what as many unchanged members would "
     "show. Below, the four variances relative to that of an initial entry, at which all four start: v0 of the mean "
-    "entry, vC of column sums, vR of row sums, vE of the rest, with 95 % intervals."
+    "entry, vC of column sums, vR of row sums, vE of the rest, with 95 % intervals (linear up to 1)."
 )
 TABLE_CAPTION = (
     "The five-parameter model of every weight matrix: 2-Wasserstein distance (not squared) from its initial "
@@ -36,6 +36,7 @@ def draw_matrices(statistics: Statistics) -> Chart:
             "epoch",
             "" if k else "variance / initial variance",
             level=1.0,
+            linear=1.0,
         )
         for k, title in enumerate(titles)
     )

@@ -8,10 +8,10 @@ from analysis.show.style import block_title
 
 CAPTION = (
     "Quantiles beside those of the fitted Gaussian model; points on the line agree with it. Above, the squared "
-    "Mahalanobis distance of the members, beside chi squared, at the first and the last inspected epoch: a line "
+    "Mahalanobis distance of the members, beside chi squared (printed: at the first and last inspected epoch): a line "
     "flatter than the diagonal means tails lighter than Gaussian, a steeper one means heavier tails or members of "
     "different scale; 95 % of the quantiles of Gaussian ensembles lie in the grey band, each by itself. Below, the "
-    "whitened coordinates of each block, beside the standard normal law, at the last inspected epoch."
+    "whitened coordinates of each block, beside the standard normal law (printed: at the last one)."
 )
 
 
@@ -46,7 +46,7 @@ def _distances(column: Sequence[Inspection], label: str) -> Panel:
         )
         for one in column
     )
-    bands = tuple(Band(one.distances.expected, *one.band, _when(one), one is last) for one in column)
+    bands = tuple(Band(one.distances.expected, one.band[0], one.band[1], _when(one), one is last) for one in column)
     title = f"{last.layer}, {last.members} members"
     return Panel(curves, title, r"quantile of $\chi^2$", label, bands, "diagonal")
 

@@ -89,7 +89,8 @@ def _histogram(one: Spectrum, epoch: int, printed: bool) -> Iterator[Curve]:
     top = max(float(one.singular.max()), one.edge, *one.outliers, 1e-300) * 1.04
     density, edges = np.histogram(one.singular.ravel(), bins=BINS, range=(0.0, top), density=True)
     yield Curve("members", edges, np.append(density, density[-1]), mark="steps", **place)
-    sigma = np.linspace(*np.sqrt(one.bulk.edges), POINTS)
+    low, high = one.bulk.edges
+    sigma = np.linspace(np.sqrt(low), np.sqrt(high), POINTS)
     yield Curve("bulk", sigma, 2 * sigma * one.bulk.density(sigma**2), **place)
     if len(one.outliers):
         outliers = np.sort(np.asarray(one.outliers, np.float64))

@@ -26,6 +26,12 @@ def drawn_graph(symmetry: Symmetry, graph: Graph, name: str = "") -> Sketch:
 Cell = str | int | float | Sketch
 
 
+def drawn_invariant(symmetry: Symmetry, name: str) -> Sketch:
+    """An invariant by its name, which stands beside the drawing unless it says no more than that."""
+    graph = symmetry.observed[symmetry.observed_names.index(name)]
+    return drawn_graph(symmetry, graph, "" if name == symmetry.key(graph) else name)
+
+
 class Paragraph(NamedTuple):
     """A paragraph of plain text."""
 
@@ -91,6 +97,11 @@ class Folded(NamedTuple):
 
     title: str
     content: Sequence["Content"]
+
+
+def explained(text: str) -> Folded:
+    """What numbers mean, for those who ask."""
+    return Folded("What this means", (Paragraph(text),))
 
 
 Content = Verdicts | Paragraph | Heading | Grid | Tiles | Picture | Files | Folded

@@ -7,7 +7,7 @@ from analysis.model.status import OK
 from analysis.show.couplings import coupling_entry, score_table, selected_table
 from analysis.show.patterns import pattern_title
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Paragraph, Section, by_epoch, drawn_graph
+from experiments.report.content import Cell, Content, Files, Paragraph, Section, by_epoch, drawn_graph, explained
 from experiments.report.outputs import Part
 
 TITLE = "Which couplings?"
@@ -42,7 +42,7 @@ def couplings_part(studies: Sequence[CouplingStudy], remarks: Sequence[str] = ()
 
 
 def _content(studies: Sequence[CouplingStudy], remarks: Sequence[str]) -> Iterator[Content]:
-    yield Paragraph(ABOUT)
+    yield explained(ABOUT)
     yield from map(Paragraph, remarks)
     by_layer, timed = sorted(studies, key=lambda one: one.layer), len({one.epoch for one in studies}) > 1
     header = ("matrix", "epoch", "cubic score", "p", "quartic score", "p", "selected", "explained")

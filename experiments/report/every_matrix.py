@@ -8,7 +8,7 @@ from analysis.show.matrices import FIGURE_CAPTION, draw_matrices, matrices
 from analysis.show.style import layer_titles
 from analysis.statistics import Statistics, largest_deviation, significant, variance_unit
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, drawn_graph
+from experiments.report.content import Cell, Content, Files, Grid, Picture, Section, drawn_invariant, explained
 from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
 
@@ -43,7 +43,7 @@ def section(statistics: Statistics) -> Section:
         )
     links = Files([(f"tables/{FIGURE}.csv", "csv"), (f"{FIGURE}.json", "json")])
     shown: tuple[Content, ...] = (*_table(statistics), links, Picture(FIGURE, FIGURE_CAPTION))
-    return Section(TITLE, (Paragraph(about), *shown))
+    return Section(TITLE, (explained(about), *shown))
 
 
 def _table(t: Statistics) -> tuple[Content, ...]:
@@ -62,7 +62,7 @@ def _table(t: Statistics) -> tuple[Content, ...]:
         for k, title in enumerate(layer_titles(t))
         for e in key_epochs(t.epochs)
     ]
-    about = Paragraph(
+    about = explained(
         "Distance from the initial independent entries, the 95 % interval of the true one, and what chance makes of it "
         "on average; variances relative to that of an initial entry; number of predicted invariants that deviate at a "
         "false-discovery rate of 5 % within the epochs and matrices that deviate at all; the largest deviation "
@@ -74,7 +74,7 @@ def _table(t: Statistics) -> tuple[Content, ...]:
 def _worst(t: Statistics, e: int, k: int) -> tuple[Cell, ...]:
     """How many invariants deviate, and the largest deviation with its graph."""
     value, _, position = (one[e, k] for one in largest_deviation(t))
-    graph = drawn_graph(t.symmetry, t.graphs[t.high][position])
+    graph = drawn_invariant(t.symmetry, t.names[t.high][position])
     return int(significant(t)[e, k]), page.number(float(f"{value:.2g}")), graph if np.isfinite(value) else "–"
 
 

@@ -25,7 +25,7 @@ def rendered(drawing: Chart | Figure) -> Drawn:
     if not isinstance(drawing, Chart):
         return {kind: render(drawing, kind) for kind in FORMATS}
     data = {"csv": points(drawing).csv().encode(), "json": chart_json(drawing).encode()}
-    return rendered(painted(drawing)) | data
+    return {**rendered(painted(drawing)), **data}
 
 
 def write_picture(folder: RunFolder, name: str, drawn: Drawn) -> Drawn:

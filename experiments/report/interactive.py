@@ -41,7 +41,7 @@ def _panel(panel: Panel, graphs: dict[Graph, int], look: Any, epochs: bool) -> d
     return {
         "title": plain(panel.title),
         "x": plain(panel.x_label) or ("epoch" if epochs else ""),
-        "y": plain(panel.y_label),
+        "y": plain(panel.y_label).replace("\n", ", "),
         "level": panel.level,
         "linear": panel.linear,
         "floor": panel.floor,

@@ -30,6 +30,7 @@ from experiments.report.content import (
     Sketch,
     Verdict,
     by_epoch,
+    explained,
 )
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
@@ -78,7 +79,7 @@ def layers_part(path: LayersPath | None, names: Sequence[str]) -> Part:
 
 def _content(path: LayersPath, names: Sequence[str]) -> Iterator[Content]:
     last, when = path.at[-1], _at_the_end(path)
-    yield Paragraph(ABOUT)
+    yield explained(ABOUT)
     yield Paragraph(f"{_verdict(last)}{when}. {_cumulants_verdict(last)}")
     header = ("hidden layer", "epoch", "sums: rho", "95 % interval", "p, relabelled", "p, joined")
     header += ("balance", "p, relabelled", "p, joined")

@@ -28,6 +28,7 @@ from experiments.report.content import (
     Tiles,
     Verdicts,
     drawn_graph,
+    explained,
     verdicts_of,
 )
 from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict
@@ -141,7 +142,7 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
     count = len(t.symmetry.predicted)
     yield Heading(f"The smallest model that the data accept, and how many of the {count} invariants deviate")
     yield Grid(header, [(str(t.epochs[e]), *_verdicts(t, e)) for e in early])
-    yield Paragraph(
+    yield explained(
         "Accepted: the smallest model of the family, with its number of parameters, that Wald tests with the members' "
         "own covariance do not reject at 5 % within the full one, together with all models that contain it; p: the "
         "test of the model with separate permutations of rows and columns (5 parameters), of second moments only; "
@@ -188,9 +189,10 @@ def _verdicts(t: Statistics, e: int) -> Iterator[str]:
 
 
 def _largest_deviations(t: Statistics, e: int) -> Iterator[str]:
-    value, _, position = (numbers[e] for numbers in largest_deviation(t))
-    for largest, which in zip(value.tolist(), position.tolist(), strict=True):
-        yield f"{page.number(largest)}\u00a0({t.names[t.high][which]})" if np.isfinite(largest) else "–"
+    value, error, position = (numbers[e].tolist() for numbers in largest_deviation(t))
+    for largest, uncertain, which in zip(value, error, position, strict=True):
+        name = t.names[t.high][which]
+        yield f"{page.measured(largest, uncertain)}\u00a0({name})" if np.isfinite(largest) else "–"
 
 
 def _drawn_invariants(t: Statistics) -> Folded:

@@ -12,7 +12,7 @@ from analysis.model.status import OK
 from analysis.recording import Recording, included
 from analysis.show.spectra import CAPTION, draw_spectra, ranks, spectrum_entry
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, explained
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 
@@ -67,7 +67,7 @@ def spectrum_part(spectra: Mapping[Place, Spectrum]) -> Part:
 
 
 def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
-    yield Paragraph(ABOUT)
+    yield explained(ABOUT)
     header = (
         "layer",
         "epoch",

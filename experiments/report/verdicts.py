@@ -11,7 +11,7 @@ from analysis.show.patterns import pattern_title
 from analysis.show.style import model_title
 from analysis.statistics import Statistics, largest_deviation, significant
 from experiments.report import page
-from experiments.report.content import Verdict, drawn_graph
+from experiments.report.content import Verdict, drawn_graph, drawn_invariant
 
 SYMMETRY, GAUSSIAN, MOVED = "Which symmetry holds?", "How Gaussian?", "What moved?"
 PREDICTED, SURE = "What does it explain?", "How sure?"
@@ -94,14 +94,12 @@ def predicted_verdict(t: Statistics) -> Verdict:
     if not tested or not _any(np.isfinite(values)):
         return Verdict(PREDICTED, [UNKNOWN.format("no deviation has an error")])
     i = int(np.nanargmax(values))
-    name, graph = (some[t.high][positions[i]] for some in (t.names, t.graphs))
-    shown = name if t.symmetry.full == "pigmm" else ""
     return Verdict(
         PREDICTED,
         [
             f"The Gaussian law predicts {tested - int(significant(t)[-1].sum())} of {tested} cubic and quartic means "
             f"within their errors{when(t)}; furthest off is ",
-            drawn_graph(t.symmetry, graph, shown),
+            drawn_invariant(t.symmetry, t.names[t.high][positions[i]]),
             f" of {t.layers[i]}, by {page.measured(float(values[i]), float(errors[i]))} standard deviations.",
         ],
     )

@@ -4,6 +4,8 @@
 {
   const REACH = 30; // pixels from a point within which it answers
   const CLEAR = "#0000";
+  const EDGE = 0.02; // of a horizontal scale, beside its first and last point
+  const EPOCHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]; // between ticks
   const FEW = 12; // points up to which intervals are bars, as in the printed figure
 
   const number = (value) =>
@@ -86,10 +88,11 @@
       bands: parts.bands,
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false }, y: { ...symlog, range } },
+      padding: [8, 12, 0, 0],
+      scales: { x: { time: false, range: (_, low, high) => [low - EDGE * (high - low), high + EDGE * (high - low)] }, y: { ...symlog, range } },
       axes: [
-        { ...axis, label: panel.x, labelSize: 18, size: 28 },
-        { ...axis, label: panel.y.replace("\n", ", "), labelSize: 18, size: 46, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) },
+        { ...axis, label: panel.x, labelSize: 18, size: 28, ...(panel.x === "epoch" ? { incrs: EPOCHS } : {}) },
+        { ...axis, size: 46, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) },
       ],
     };
   }
@@ -201,7 +204,7 @@
       for (const button of box.querySelectorAll(".legend button")) button.setAttribute("aria-pressed", String(button.dataset.name === state.only));
     };
     if (chart.frames.length > 1) box.append(slider(chart, state, redraw));
-    if (chart.label) box.append(element("p", { textContent: `${chart.label}:` }));
+    if (chart.label) box.append(element("p", { textContent: chart.label }));
     let names = "";
     for (const row of chart.rows) {
       const entries = legend(row, state, redraw), text = entries?.textContent ?? "";
@@ -215,6 +218,7 @@
         place.setAttribute("role", "group");
         place.setAttribute("aria-label", `${[title, panel.y].filter(Boolean).join(", ") || "chart"}: arrow keys read its points`);
         if (title) place.append(element("p", { textContent: title }));
+        if (panel.y) place.append(element("p", { className: "unit", textContent: panel.y }));
         const sharing = { all: chart.rows.flat(), row, none: [panel] }[chart.share];
         places.push({ panel, row, place, range: limits(sharing) });
         line.append(place);
