@@ -96,24 +96,30 @@ def _last_epochs(several: SideBySide) -> Iterator[Content]:
         "invariants deviate at a false-discovery rate of 5 % within the epochs and layers that deviate at all, and the "
         "largest deviation in standard deviations."
     )
-    header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm", "accepted", "deviating")
-    rows = [row for name, t in several.runs.items() for row in _last(name, t)]
-    yield Grid((*header, "largest deviation", "of"), rows)
+    header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm")
+    yield Grid(header, [row for name, t in several.runs.items() for row in _last(name, t)])
+    header = ("run", "layer", "accepted", "deviating", "largest deviation", "of")
+    yield Grid(header, [row for name, t in several.runs.items() for row in _law(name, t)])
 
 
 def _last(name: str, t: Statistics) -> Iterator[tuple[Cell, ...]]:
     mean, sd = test_accuracy(t, -1)
     accuracy = f"{mean:.2%} ± {sd:.2%}" if np.isfinite(mean) else "–"
-    value, error, position = (numbers[-1] for numbers in largest_deviation(t))
     relative, relative_se, _ = relative_distances(t)
     for i, layer in enumerate(layer_titles(t)):
         yield (
             *(name, layer, int(t.epochs[-1]), int(t.used[-1, i]), accuracy),
-            f"{page.number(float(t.w2[-1, i]))}\u00a0({page.between(float(t.w2_low[-1, i]), float(t.w2_high[-1, i]))})",
+            f"{float(t.w2[-1, i]):.3g}\u00a0({page.between(float(t.w2_low[-1, i]), float(t.w2_high[-1, i]))})",
             page.number(float(t.w2_null[-1, i])),
             page.measured(float(relative[-1, i]), float(relative_se[-1, i])),
-            model_title(t.symmetry, str(t.accepted[-1, i])),
-            int(significant(t)[-1, i]),
+        )
+
+
+def _law(name: str, t: Statistics) -> Iterator[tuple[Cell, ...]]:
+    value, error, position = (numbers[-1] for numbers in largest_deviation(t))
+    for i, layer in enumerate(layer_titles(t)):
+        yield (
+            *(name, layer, model_title(t.symmetry, str(t.accepted[-1, i])), int(significant(t)[-1, i])),
             page.measured(float(value[i]), float(error[i])),
             drawn_invariant(t.symmetries[i], t.names[t.high][position[i]]),
         )

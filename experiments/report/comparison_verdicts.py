@@ -30,8 +30,8 @@ class Place(NamedTuple):
 def symmetries_verdict(several: SideBySide) -> Verdict:
     """How many matrices agree with which law at the last epochs."""
     laws = Counter(model_title(t.symmetry, str(model)) for t in several.runs.values() for model in t.accepted[-1])
-    listed = ", ".join(f"{count} with {law}" for law, count in laws.most_common())
-    text = f"By second moments at {LEVEL:.0%}, of {laws.total()} matrices at their last epochs {listed} agree."
+    listed = ", ".join(f"{law} {count} times" for law, count in laws.most_common())
+    text = f"The smallest law that second moments accept at {LEVEL:.0%} is, of {laws.total()} matrices, {listed}."
     return Verdict(SYMMETRY, [text])
 
 
@@ -83,11 +83,9 @@ def learning_verdict(several: SideBySide) -> Verdict | None:
 def members_verdict(several: SideBySide) -> Verdict:
     """How many members there are."""
     used = [int(t.used[-1].min()) for t in several.runs.values()]
-    paired = sum(b.paired for b in several.pairs.values())
     listed = ", ".join(f"{count} of {name}" for name, count in zip(several.runs, used, strict=True))
-    pairs = f", {paired} of {len(several.pairs)} pairs of ensembles member by member" if several.pairs else ""
-    text = f"{listed} enter{pairs}; ± is one standard error, intervals hold 95 %."
-    return Verdict(SURE, [f"Members: {text}"])
+    paired = " and are compared in pairs" if any(b.paired for b in several.pairs.values()) else ""
+    return Verdict(SURE, [f"As members, {listed} enter{paired}; ± is one standard error, intervals hold 95 %."])
 
 
 def _relative(t: Statistics) -> tuple[np.ndarray, np.ndarray]:

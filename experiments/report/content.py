@@ -27,9 +27,14 @@ Cell = str | int | float | Sketch
 
 
 def drawn_invariant(symmetry: Symmetry, name: str) -> Sketch:
-    """An invariant by its name, which stands beside the drawing unless it says no more than that."""
+    """An invariant by its name, which stands beside the drawing unless it is a list of edges, too."""
     graph = symmetry.observed[symmetry.observed_names.index(name)]
-    return drawn_graph(symmetry, graph, "" if name == symmetry.key(graph) else name)
+    return drawn_graph(symmetry, graph, "" if lists_edges(name) else name)
+
+
+def lists_edges(name: str) -> bool:
+    """Whether the name of an invariant only lists its edges, as "0-1,0-2" does and "I14" does not."""
+    return "-" in name
 
 
 class Paragraph(NamedTuple):

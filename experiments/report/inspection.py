@@ -1,9 +1,10 @@
 """The part of a run folder that is made of the matrices themselves: tables, a figure, and a section of the report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from analysis.inference.multiplicity import LEVEL
 from analysis.inference.randomisation import Permutations
 from analysis.inspection import PERMUTATIONS, Findings, Inspection
 from analysis.model.status import OK
@@ -27,7 +28,7 @@ from experiments.report.outputs import Part
 
 TITLE = "Which symmetry, how Gaussian?"
 FIGURE = "quantiles"
-QUESTION = "Which permutations?"
+QUESTION, TAILS = "Which permutations?", "How heavy are the tails?"
 AGREED: dict[str, str] = {
     "none": "no permutation, since positions in the matrix differ",
     "not tested": "permutations that were not tested",
@@ -50,24 +51,52 @@ def section(findings: Findings) -> Section:
     inspections, remarks = findings
     remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != OK)
     shown: list[Content] = [*_table(inspections), Picture(FIGURE, CAPTION)] if inspections else []
-    verdicts = (whole_law_verdict(inspections),) if inspections else ()
+    verdicts = (whole_law_verdict(inspections), tails_verdict(inspections)) if inspections else ()
     return Section(TITLE, [*shown, *map(Paragraph, remarks)], verdicts)
 
 
 def whole_law_verdict(inspections: Sequence[Inspection]) -> Verdict:
     """The permutations that the whole law of the entries agrees with at the last inspected epoch, layers together."""
-    last = {one.layer: one for one in inspections}
-    groups: dict[str, list[str]] = {}
-    for layer, one in last.items():
-        groups.setdefault(one.accepted, []).append(layer)
     found = (
-        f"{', '.join(layers)} with {AGREED.get(accepted, f'permutations of {accepted} only')}"
-        f"{_chance([last[layer] for layer in layers])}"
-        for accepted, layers in groups.items()
+        f"{_layers(group)} with {AGREED.get(accepted, f'permutations of {accepted} only')}{_chance(group)}"
+        for accepted, group in _grouped(inspections, lambda one: one.accepted).items()
     )
+    text = f"By the whole law of the entries{_when(inspections)}, the data agree: {'; '.join(found)}."
+    return Verdict(QUESTION, [text])
+
+
+def tails_verdict(inspections: Sequence[Inspection]) -> Verdict:
+    """Whether tails differ from a Gaussian's at the last inspected epoch, layers of one answer together."""
+    found = (f"{_layers(group)}: {text}" for text, group in _grouped(inspections, _tails).items())
+    return Verdict(TAILS, [f"{'; '.join(found)}{_when(inspections)}."])
+
+
+def _grouped(inspections: Sequence[Inspection], answer: Callable[[Inspection], str]) -> dict[str, list[Inspection]]:
+    """The last inspection of every layer, by what is to be said of it."""
+    groups: dict[str, list[Inspection]] = {}
+    for one in {one.layer: one for one in inspections}.values():
+        groups.setdefault(answer(one), []).append(one)
+    return groups
+
+
+def _layers(group: Sequence[Inspection]) -> str:
+    return ", ".join(one.layer for one in group)
+
+
+def _when(inspections: Sequence[Inspection]) -> str:
     epochs = {one.epoch for one in inspections}
-    when = f" at epoch {max(epochs)}" if len(epochs) > 1 else ""
-    return Verdict(QUESTION, [f"By the whole law of the entries{when}, the data agree: {'; '.join(found)}."])
+    return f" at epoch {max(epochs)}" if len(epochs) > 1 else ""
+
+
+def _tails(one: Inspection) -> str:
+    """Whether a block has tails other than a Gaussian's, at 5 % after Bonferroni's correction for the blocks."""
+    kurtosis, block = one.shape.kurtosis, _clearest(one)
+    if np.isnan(kurtosis.p[block]):
+        return "tails were not tested"
+    if len(one.blocks) * kurtosis.p[block] >= LEVEL:
+        return "no block has tails that differ clearly from a Gaussian's"
+    kind = "heavier" if kurtosis.value[block] > 0 else "lighter"
+    return f"tails are {kind} than a Gaussian's, most clearly in {one.blocks[block]} (excess kurtosis {_kurtosis(one)})"
 
 
 def _chance(group: Sequence[Inspection]) -> str:

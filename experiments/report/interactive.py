@@ -1,7 +1,7 @@
 """A chart as the JSON from which the page draws it: the numbers of the printed figure, with the digits that show."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def _curve(curve: Curve, graphs: dict[Graph, int], epochs: bool) -> dict[str, An
     }
 
 
-def _short(values: np.ndarray, epochs: bool) -> Sequence[float | None]:
+def _short(values: np.ndarray, epochs: bool) -> list[float | int | None]:
     """With the digits that show; None where a number is not available."""
     step = -(-len(values) // MOST) if epochs else 1
     kept = sorted({*range(0, len(values), step), len(values) - 1}) if len(values) else []

@@ -28,7 +28,9 @@ from experiments.report.content import (
     Tiles,
     Verdicts,
     drawn_graph,
+    drawn_invariant,
     explained,
+    lists_edges,
     verdicts_of,
 )
 from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict
@@ -86,7 +88,9 @@ def report_document(
             Section("Figures", pictures),
             *sections,
             *((Section("As published", _published()),) if t.published else ()),
-            Section("Tables", [_drawn_invariants(t), *(_table(name, make(t)) for name, make in tables.TABLES.items())]),
+            Section(
+                "Tables", [_drawn_invariants(t), *(_table(t, name, make(t)) for name, make in tables.TABLES.items())]
+            ),
             Section("Provenance", tuple(_provenance(config, provenance))),
         ),
         command,
@@ -102,11 +106,12 @@ def _what_was_run(t: Statistics, settings: Mapping[str, str], started: bool) -> 
     epochs = f"epochs {t.epochs[0]} to {t.epochs[-1]}" if len(t.epochs) > 1 else f"epoch {t.epochs[0]}"
     run = f"An ensemble of size {t.members.max()}, recorded at {epochs}{how}."
     low, high, kind = t.names[t.low], t.names[t.high], t.symmetry.name
+    span = "" if lists_edges(low[0]) else f", {low[0]} to {low[-1]}"
     return (
         f"{run} For each of its matrices {', '.join(layer_titles(t))} there are {len(t.names)} invariants of "
         f"{KINDS.get(kind, kind)}. The Gaussian law with this symmetry, of {len(t.symmetry.parameter_names)} "
-        f"parameters, is fitted to the linear and quadratic ones, {low[0]} to {low[-1]}, and predicts "
-        f"{len(high)} cubic and quartic ones."
+        f"parameters, is fitted to the {len(low)} linear and quadratic ones{span}, and predicts the {len(high)} cubic "
+        "and quartic ones."
     )
 
 
@@ -208,9 +213,12 @@ def _drawn_invariants(t: Statistics) -> Folded:
     )
 
 
-def _table(name: str, table: tables.Table) -> Folded:
+def _table(t: Statistics, name: str, table: tables.Table) -> Folded:
+    """Every row, with invariants drawn where their names only list edges."""
     header = [column.replace("_", " ") for column in table.header]
-    content = (Paragraph(table.caption), Grid(header, table.rows), Files([(f"tables/{name}.csv", "csv")]))
+    drawn = {edges: drawn_invariant(t.symmetry, edges) for edges in t.names if lists_edges(edges)}
+    rows = [tuple(drawn.get(cell, cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows]
+    content = (Paragraph(table.caption), Grid(header, rows), Files([(f"tables/{name}.csv", "csv")]))
     return Folded(f"{name} ({len(table.rows)} rows)", content)
 
 

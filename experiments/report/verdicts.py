@@ -64,7 +64,8 @@ def gaussian_verdict(t: Statistics) -> Verdict:
     which = ["the clearest is ", drawn_graph(t.symmetry, graph), f" {title} of {t.layers[k]}: {value}, 0 if Gaussian."]
     found, tested = sum(one.found for one in tallies), sum(one.tested for one in tallies)
     where = [layer for layer, one in zip(t.layers, tallies, strict=True) if one.found]
-    said = f"{found} of {tested} cumulants differ from 0" + (f", in {_listed(where)}" if where else ": none is seen to")
+    none = f"None of {tested} cumulants is seen to differ from 0"
+    said = f"{found} of {tested} cumulants differ from 0, in {_listed(where)}" if where else none
     return Verdict(GAUSSIAN, [f"{said}{when(t)}; ", *which])
 
 

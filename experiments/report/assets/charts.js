@@ -63,8 +63,8 @@
     };
     for (const band of panel.bands) if (!band.frame || band.frame === frame) between(band, "#bbbbbb59");
     if (panel.level !== null && curves.length) {
-      const x = curves[0].x;
-      tables.push([x, panel.level === "diagonal" ? x : x.map(() => panel.level)]);
+      const x = curves.flatMap((curve) => curve.x), ends = [Math.min(...x), Math.max(...x)];
+      tables.push([ends, panel.level === "diagonal" ? ends : ends.map(() => panel.level)]);
       series.push({ stroke: "#000", width: 0.8, points: { show: false } });
     }
     for (const curve of curves) {
@@ -217,8 +217,8 @@
         const title = panel.title || chart.rows[0][row.indexOf(panel)]?.title || "";
         place.setAttribute("role", "group");
         place.setAttribute("aria-label", `${[title, panel.y].filter(Boolean).join(", ") || "chart"}: arrow keys read its points`);
-        if (title) place.append(element("p", { textContent: title }));
         if (panel.y) place.append(element("p", { className: "unit", textContent: panel.y }));
+        if (title) place.append(element("p", { textContent: title }));
         const sharing = { all: chart.rows.flat(), row, none: [panel] }[chart.share];
         places.push({ panel, row, place, range: limits(sharing) });
         line.append(place);
