@@ -12,6 +12,7 @@ from analysis.recording import Recording
 from analysis.show.inspection_tables import TABLES, largest, significant
 from analysis.show.painting import painted
 from analysis.show.quantiles import draw_quantiles
+from experiments.report.content import Grid, Sketch
 from experiments.report.inspection import inspection_part, section
 from experiments.report.outputs import write_part
 from experiments.store.run_folder import RunFolder
@@ -183,10 +184,12 @@ def test_the_section_says_in_words_what_the_last_epoch_shows(plain, heavy):
     assert "the data agree: L1 with permutations of columns only" in str(section(Findings((columns,), ())))
 
 
-def test_a_formula_is_readable(plain):
+def test_the_largest_deviation_stands_beside_the_drawing_of_its_graph(plain):
     graph = Graph.parse("0-0,0-1,1-0")
     chosen = plain._replace(deviation=np.where([g == graph for g in GRAPHS], 9.0, 0.0))
-    assert "9 standard deviations (Σ M_ii M_ij M_ji)" in str(section(Findings((chosen,), ())))
+    (grid,) = (item for item in section(Findings((chosen,), ())).content if isinstance(item, Grid))
+    assert grid.rows[0][-2] == "9"
+    assert grid.rows[0][-1] == Sketch(graph, separate=False)
 
 
 def test_files_are_written(tmp_path, plain, heavy):
