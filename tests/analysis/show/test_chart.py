@@ -32,10 +32,8 @@ def test_page_csv_and_printed_figure_have_the_same_numbers(name):
             assert (field in known) == (values is not None)
             if values is not None:
                 np.testing.assert_allclose(np.array(known[field], float), values, rtol=1e-4)
-    table = points(chart)
-    np.testing.assert_array_equal(
-        [row[table.header.index("y")] for row in table.rows], np.concatenate([c.y for c in curves])
-    )
+    table, expected = points(chart), np.concatenate([curve.y for curve in curves])
+    np.testing.assert_array_equal([row[table.header.index("y")] for row in table.rows], expected)
     drawn = [line.get_ydata() for ax in painted(chart).axes for line in ax.get_lines()]
     for curve in curves:
         assert any(np.array_equal(np.asarray(line), curve.y) for line in drawn)
