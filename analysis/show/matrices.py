@@ -37,6 +37,7 @@ def draw_matrices(statistics: Statistics) -> Chart:
             "" if k else "variance / initial variance",
             level=1.0,
             linear=1.0,
+            floor=0.0,
         )
         for k, title in enumerate(titles)
     )

@@ -83,7 +83,7 @@ def _table(t: Statistics) -> tuple[Content, ...]:
         for i in order(t, MOST)
     ]
     tallies = [tally(t, (-1, k)) for k in range(len(t.layers))]
-    rows.append(("", "of all tested, differ from 0", *(f"{one.found} of {one.tested}" for one in tallies)))
+    rows.append(("all", "how many differ from 0", *(f"{one.found} of {one.tested}" for one in tallies)))
     nodes = "filled dots are rows, open ones columns" if separate else "dots are indices, lines entries"
     left = len(symmetry.patterns) - len(rows) + 1
     about = (

@@ -37,7 +37,7 @@ class Place(NamedTuple):
 def spectra_of(
     recording: Recording, matrices: Sequence[Float[np.ndarray, "N key_epochs m n"]] | None
 ) -> dict[Place, Spectrum]:
-    """The spectra of every layer at the first and the last epoch; none where matrices were not kept.
+    """The spectra of every layer at the `key_epochs`; none where matrices were not kept.
 
     Args:
         recording: what was recorded.
@@ -47,10 +47,10 @@ def spectra_of(
         return {}
     used, found = included(recording), {}
     key = key_epochs(recording.epochs)
-    for k in dict.fromkeys((0, len(key) - 1)):
+    for k, e in enumerate(key):
         for position, (layer, stacks) in enumerate(zip(recording.layers, matrices, strict=True)):
-            stack = np.asarray(stacks[used[:, key[k], position], k], np.float64)
-            place = Place(layer, int(recording.epochs[key[k]]))
+            stack = np.asarray(stacks[used[:, e, position], k], np.float64)
+            place = Place(layer, int(recording.epochs[e]))
             found[place] = spectrum(stack, recording.symmetries[position])
     return found
 

@@ -27,8 +27,9 @@
     const level = panels[0].level;
     if (typeof level === "number") values.push(level);
     const low = panels[0].floor ?? Math.min(...values), high = Math.max(...values);
-    const room = 0.05 * (high - low || Math.abs(high) || 1);
-    return [panels[0].floor === null ? low - room : low, high + room];
+    const spread = high - low || Math.abs(high) || 1, linear = panels[0].linear;
+    const room = (end) => (linear === null ? 0.05 * spread : 0.1 * Math.max(Math.abs(end), linear));
+    return [panels[0].floor === null ? low - room(low) : low, high + room(high)];
   }
 
   // A path of uPlot: vertical bars from this series to the next one.
