@@ -26,6 +26,7 @@ DOORS = {
     "flax": {"ensemble/network.py"},
     "sympy": {"analysis/model/formulas.py"},
     "matplotlib": {"analysis/show/drawing.py"},
+    "PIL": {"analysis/show/drawing.py"},
     "h5py": {"experiments/store/netcdf.py"},
     "h5netcdf": {"experiments/store/netcdf.py"},
     "sklearn": {"analysis/inference/held_out.py"},

@@ -1,60 +1,67 @@
 """The figures of several runs side by side. They only draw: every number comes from the arrays they are given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.comparison import SideBySide
-from analysis.recording import member_quantiles
+from analysis.comparison import Between, SideBySide
+from analysis.show.chart import Chart, Curve, Panel, series
 from analysis.show.comparison_tables import layers_of, relative_distances
-from analysis.show.drawing import Figure, PowerNorm, curves, interval, laid_out, legend
+from analysis.show.drawing import Figure, PowerNorm, laid_out, legend
+from analysis.show.figures import learning
 from analysis.show.style import COLOURS, CONFIDENCE
 from analysis.statistics import Statistics, deviating, largest_deviation, significant
 
-LINES = ("-", "--", ":", "-.")
 MOST_PAIRS = 15
 """Pairs of runs whose distances one figure can show; more are in the tables only."""
-CHANCE: dict[str, Any] = {"linestyle": (0, (1, 3)), "linewidth": 0.8}
-"""The look of what shows by chance, apart from that of any run."""
-BARS = {"fmt": "o", "markersize": 4, "capsize": 2}
+BARS: dict[str, Any] = {"fmt": "o", "markersize": 4, "capsize": 2}
 
 
-def training(figure: Figure, several: SideBySide) -> Figure:
-    """Test accuracy and test loss: median over members with the band from 5 % to 95 %."""
-    figure.set_size_inches(8.4, 2.8)
-    left, right = figure.subplots(1, 2)
-    for name, look, t in _with_looks(several):
+def training(several: SideBySide) -> Chart:
+    """Test accuracy and test loss: median over members with the range from 5 % to 95 %."""
+    accuracy, loss = [], []
+    for name, t in several.runs.items():
         record = t.training
         assert record is not None, "there is nothing to draw of matrices that were not trained"
-        for ax, values in ((left, record.test_accuracy), (right, record.test_loss)):
-            low, median, high = member_quantiles(record, values)
-            curves(ax, t.epochs, median[:, None], [name], **look)
-            interval(ax, t.epochs, low, high, look["color"])
-    left.set(xlabel="epoch", ylabel="accuracy (fraction)")
-    right.set(xlabel="epoch", ylabel="test cross-entropy (nats)")
-    legend(right)
-    return figure
+        for curves, values in ((accuracy, record.test_accuracy), (loss, record.test_loss)):
+            curves.append(learning(name, t.epochs, record, values)._replace(label=_label(name)))
+    left = Panel(tuple(accuracy), "", "epoch", "accuracy (fraction)")
+    right = Panel(tuple(loss), "", "epoch", "test cross-entropy (nats)")
+    return Chart(((left, right),), (8.4, 2.8), share="none")
 
 
-def trajectories(figure: Figure, several: SideBySide) -> Figure:
+def trajectories(several: SideBySide) -> Chart:
     """Relative distance, number of deviating invariants and largest deviation, one column a layer."""
     layers = layers_of(several)
-    figure.set_size_inches(2.4 + 2.1 * len(layers), 5.6)
-    grid = figure.subplots(3, len(layers), sharex=True, sharey="row", squeeze=False)
-    for column, layer in zip(grid.T, layers, strict=True):
-        for name, look, t in _with_looks(several):
-            if layer in t.layers:
-                _trajectory(column, t, t.layers.index(layer), name, look)
-        column[0].set_title(layer)
-        column[-1].set_xlabel("epoch")
-    return _finish(figure, grid, several)
+    columns = [_trajectory(several, layer) for layer in layers]
+    labels = _measure_labels(several)
+    rows = tuple(
+        tuple(
+            Panel(
+                column[r],
+                layer if r == 0 else "",
+                "epoch" if r == len(labels) - 1 else "",
+                "" if k else labels[r],
+                floor=0.0,
+            )
+            for k, (layer, column) in enumerate(zip(layers, columns, strict=True))
+        )
+        for r in range(len(labels))
+    )
+    return Chart(rows, (2.4 + 2.1 * len(layers), 5.6))
 
 
-def _trajectory(column: np.ndarray, t: Statistics, i: int, name: str, look: dict[str, Any]) -> None:
-    for ax, (values, se) in zip(column, _measures(t, i), strict=True):
-        curves(ax, t.epochs, values[:, None], [name], se[:, None], **look)
-    column[0].plot(t.epochs, relative_distances(t)[2, :, i], color=look["color"], **CHANCE)
+def _trajectory(several: SideBySide, layer: str) -> tuple[tuple[Curve, ...], ...]:
+    """Of one layer the curves of all runs, measure by measure; the first has the level of chance."""
+    found: list[list[Curve]] = [[], [], []]
+    for name, t in several.runs.items():
+        if layer in t.layers:
+            i = t.layers.index(layer)
+            for curves, (values, se) in zip(found, _measures(t, i), strict=True):
+                curves += series(t.epochs, values[:, None], [name], se[:, None], labels=[_label(name)])
+            found[0].append(Curve(name, t.epochs, relative_distances(t)[2, :, i], mark="dotted"))
+    return tuple(map(tuple, found))
 
 
 def _measures(t: Statistics, i: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -65,27 +72,43 @@ def _measures(t: Statistics, i: int) -> tuple[tuple[np.ndarray, np.ndarray], ...
     return tuple((values[:, i], errors[:, i]) for values, errors in pairs)
 
 
-def distances(figure: Figure, several: SideBySide) -> Figure:
-    """The 2-Wasserstein distance between each two runs, with bands of 95 % and the null level dotted."""
+def _measure_labels(several: SideBySide) -> tuple[str, str, str]:
+    predicted = len(next(iter(several.runs.values())).symmetry.predicted)
+    return "$W_2$ / initial norm", f"deviating of {predicted}", "largest deviation"
+
+
+def distances(several: SideBySide) -> Chart:
+    """The 2-Wasserstein distance between each two runs, with intervals of 95 % and the null level dotted."""
     layers = list(dict.fromkeys(layer for b in several.pairs.values() for layer in b.layers))
-    figure.set_size_inches(3.4 + 2.1 * len(layers), max(2.8, 0.35 * len(several.pairs)))
-    panels = figure.subplots(1, len(layers), sharex=True, sharey=True, squeeze=False)[0]
-    for ax, layer in zip(panels, layers, strict=True):
-        for k, ((first, second), b) in enumerate(several.pairs.items()):
-            if layer in b.layers:
-                i, look = b.layers.index(layer), _look(k)
-                label = f"{_label(first)}\nto {_label(second)}"
-                curves(ax, b.epochs, b.w2[:, [i]], [label], b.w2_se[:, [i]], **look)
-                ax.plot(b.epochs, b.w2_null[:, i], color=look["color"], **CHANCE)
-        ax.set(title=layer, xlabel="epoch")
-    panels[0].set_ylabel("$W_2$ between runs (weight units)")
-    panels[0].set_ylim(bottom=0)
-    legend(panels[-1], *panels)
-    return figure
+    row = tuple(
+        Panel(
+            tuple(
+                curve for names, b in several.pairs.items() if layer in b.layers for curve in _apart(names, b, layer)
+            ),
+            layer,
+            "epoch",
+            "" if k else "$W_2$ between runs (weight units)",
+            floor=0.0,
+        )
+        for k, layer in enumerate(layers)
+    )
+    return Chart((row,), (3.4 + 2.1 * len(layers), max(2.8, 0.35 * len(several.pairs))))
 
 
-def deviations(figure: Figure, several: SideBySide) -> Figure:
+def _apart(names: tuple[str, str], b: Between, layer: str) -> Iterator[Curve]:
+    if layer not in b.layers:
+        return
+    i, name, label = b.layers.index(layer), " to ".join(names), "\nto ".join(map(_label, names))
+    yield from series(b.epochs, b.w2[:, [i]], [name], b.w2_se[:, [i]], labels=[label])
+    yield Curve(name, b.epochs, b.w2_null[:, i], mark="dotted")
+
+
+def deviations(several: SideBySide) -> Figure:
     """The deviation of each predicted invariant at each run's last epoch, as a map, one panel a layer."""
+    return laid_out(lambda figure: _deviations(figure, several))
+
+
+def _deviations(figure: Figure, several: SideBySide) -> Figure:
     first = next(iter(several.runs.values()))
     layers, names = layers_of(several), first.names[first.high]
     figure.set_size_inches(2.2 + sum(0.6 + 0.32 * len(several.runs) for _ in layers), 6.4)
@@ -106,31 +129,27 @@ def deviations(figure: Figure, several: SideBySide) -> Figure:
     return figure
 
 
-def sizes(figure: Figure, several: SideBySide) -> Figure:
+def sizes(several: SideBySide) -> Figure:
     """The same three numbers as in `trajectories`, at each run's last epoch over the size of its matrices."""
+    return laid_out(lambda figure: _sizes(figure, several))
+
+
+def _sizes(figure: Figure, several: SideBySide) -> Figure:
     layers = [layer for layer in layers_of(several) if len(_dims(several, layer)) > 1]
     figure.set_size_inches(2.4 + 2.4 * len(layers), 5.8)
     grid = figure.subplots(3, len(layers), sharex="col", sharey="row", squeeze=False)
     for column, layer in zip(grid.T, layers, strict=True):
-        for name, look, t in _with_looks(several):
+        for k, (name, t) in enumerate(several.runs.items()):
             if layer in t.layers:
-                _at_the_end(column, t, t.layers.index(layer), name, look["color"])
+                _at_the_end(column, t, t.layers.index(layer), _label(name), COLOURS[k % len(COLOURS)])
         dims = _dims(several, layer)
         column[0].set_title(layer)
         column[-1].set(xlabel="D", xscale="log")
         column[-1].set_xticks(dims, map(str, dims))
         column[-1].minorticks_off()
-    return _finish(figure, grid, several)
-
-
-def _finish(figure: Figure, grid: np.ndarray, several: SideBySide) -> Figure:
-    """Name and bound the scales of a grid of distances, counts and deviations, one row each."""
-    predicted = len(next(iter(several.runs.values())).symmetry.predicted)
-    labels = ("$W_2$ / initial norm", f"deviating of {predicted}", "largest deviation")
-    for ax, label in zip(grid[:, 0], labels, strict=True):
+    for ax, label in zip(grid[:, 0], _measure_labels(several), strict=True):
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
-    grid[1, 0].set_ylim(top=predicted + 1)  # room for a curve at the very top
     legend(grid[0, -1], *grid[0])
     return figure
 
@@ -150,7 +169,7 @@ def _at_the_end(column: np.ndarray, t: Statistics, i: int, name: str, colour: st
 class Plot(NamedTuple):
     """A figure: how to draw it, and its explanation."""
 
-    draw: Callable[[Figure, SideBySide], Figure]
+    draw: Callable[[SideBySide], Chart | Figure]
     caption: str
 
 
@@ -190,9 +209,9 @@ def available(several: SideBySide) -> tuple[str, ...]:
     return tuple(name for name in FIGURES if shown.get(name, True))
 
 
-def draw(several: SideBySide, name: str) -> Figure:
+def draw(several: SideBySide, name: str) -> Chart | Figure:
     """Draw one of `FIGURES`."""
-    return laid_out(lambda figure: FIGURES[name].draw(figure, several))
+    return FIGURES[name].draw(several)
 
 
 def _dims(several: SideBySide, layer: str) -> list[int]:
@@ -201,15 +220,6 @@ def _dims(several: SideBySide, layer: str) -> list[int]:
     )
 
 
-def _with_looks(several: SideBySide) -> list[tuple[str, dict[str, Any], Statistics]]:
-    return [(_label(name), _look(k), t) for k, (name, t) in enumerate(several.runs.items())]
-
-
 def _label(name: str) -> str:
     """A name as a legend shows it: matplotlib takes $ for mathematics and leaves out what begins with _."""
     return (" " if name.startswith("_") else "") + name.replace("$", r"\$")
-
-
-def _look(k: int) -> dict[str, Any]:
-    """Colour and line of the k-th curve, the same in all panels."""
-    return {"color": COLOURS[k % len(COLOURS)], "linestyle": LINES[k // len(COLOURS) % len(LINES)]}

@@ -1,18 +1,18 @@
-"""The figures of a run. They only draw: every number comes from the arrays they are given."""
+"""The figures of a run, as charts. They only show: every number comes from the arrays they are given."""
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from analysis.recording import member_quantiles
-from analysis.show.drawing import Axes, Figure, Patch, curves, interval, laid_out, legend, symlog
+from analysis.recording import Training, member_quantiles
+from analysis.show.chart import Band, Chart, Curve, Panel, series
+from analysis.show.drawing import Figure, Patch, laid_out
 from analysis.show.style import (
     COLOURS,
     CONFIDENCE,
-    NOISE,
     families,
     invariant_labels,
     layer_titles,
@@ -22,38 +22,57 @@ from analysis.show.style import (
 from analysis.statistics import Statistics, initial_deviation, normalised_change, resolved_change
 
 
-def initial_deviations(figure: Figure, t: Statistics) -> Figure:
+def initial_deviations(t: Statistics) -> Chart:
     """The fitted invariants against their exact expectation at initialisation, in exact standard errors, by layer."""
-    row = _grid(figure, t, rows=1, height=3.0)[0]
-    labels = invariant_labels(t, t.low)
-    for ax, values in zip(row, np.moveaxis(initial_deviation(t), 1, 0), strict=True):
-        ax.axhspan(-CONFIDENCE, CONFIDENCE, **NOISE)
-        curves(ax, t.epochs, values, labels)
-    symlog(row[0], linear=10.0)
-    row[0].set_ylabel("(mean − expectation) / standard error")
-    legend(row[-1])
-    return figure
+    labels, names, graphs = invariant_labels(t, t.low), t.names[t.low], t.graphs[t.low]
+    values = initial_deviation(t)
+    noise = np.full(len(t.epochs), CONFIDENCE)
+    row = tuple(
+        Panel(
+            series(t.epochs, values[:, layer], names, labels=labels, graphs=graphs),
+            title,
+            "epoch",
+            "" if layer else "(mean − expectation) / standard error",
+            (Band(t.epochs, -noise, noise),),
+            linear=10.0,
+        )
+        for layer, title in enumerate(layer_titles(t))
+    )
+    return Chart((row,), (_width(t), 3.0), share="all", symmetry=t.symmetry)
 
 
-def deviations(figure: Figure, t: Statistics) -> Figure:
+def deviations(t: Statistics) -> Chart:
     """The deviations |theory - mean| / std of the predicted invariants, rows by family, columns by layer, one scale."""
-    labels, groups = invariant_labels(t, t.high), panels(t.symmetry)
-    grid = _grid(figure, t, rows=len(groups), height=max(1.75 * len(groups), 3.0))
-    for row, (family, members) in zip(grid, groups.items(), strict=True):
-        for layer, ax in enumerate(row):
-            noise = CONFIDENCE * np.nanmax(_or_zero(t.deviation_se[:, layer, members]), axis=-1)
-            ax.fill_between(t.epochs, 0, noise, **NOISE)
-            curves(ax, t.epochs, t.deviation[:, layer, members], labels[members])
-        row[0].set_ylabel(family.replace(", ", "\n"))
-        legend(row[-1])
-    symlog(grid[0, 0], linear=0.1)
-    grid[0, 0].set_ylim(bottom=0)
-    figure.supylabel("deviation |theory − mean| / standard deviation", fontsize=9)
-    return figure
+    groups = panels(t.symmetry)
+    last = list(groups)[-1]
+    rows = tuple(
+        tuple(
+            _deviations(t, layer, members, title=title if not r else "", below=family == last)._replace(
+                y_label="" if layer else family.replace(", ", "\n")
+            )
+            for layer, title in enumerate(layer_titles(t))
+        )
+        for r, (family, members) in enumerate(groups.items())
+    )
+    label = "deviation |theory − mean| / standard deviation"
+    return Chart(rows, (_width(t), max(1.75 * len(rows), 3.0)), "all", label, symmetry=t.symmetry)
 
 
-def changes(figure: Figure, t: Statistics) -> Figure:
+def _deviations(t: Statistics, layer: int, members: slice, title: str, below: bool) -> Panel:
+    names, graphs, labels = t.names[t.high][members], t.graphs[t.high][members], invariant_labels(t, t.high)[members]
+    values, errors, q = (some[:, layer, members] for some in (t.deviation, t.deviation_se, t.q))
+    noise = CONFIDENCE * np.nanmax(_or_zero(errors), axis=-1)
+    curves = series(t.epochs, values, names, errors, q, labels, graphs, intervals=False)
+    bands = (Band(t.epochs, np.zeros_like(noise), noise),)
+    return Panel(curves, title, "epoch" if below else "", bands=bands, linear=0.1, floor=0.0)
+
+
+def changes(t: Statistics) -> Figure:
     """The normalised change of each deviation from the first to the last epoch, as bars."""
+    return laid_out(lambda figure: _changes(figure, t))
+
+
+def _changes(figure: Figure, t: Statistics) -> Figure:
     column = figure.subplots(len(t.layers), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     figure.set_size_inches(7.2, 1.0 + 1.5 * len(t.layers))
     names, groups = t.names[t.high], dict(zip(COLOURS, families(t.symmetry).items(), strict=False))
@@ -74,67 +93,74 @@ def changes(figure: Figure, t: Statistics) -> Figure:
     return figure
 
 
-def wasserstein(figure: Figure, t: Statistics) -> Figure:
-    """The 2-Wasserstein distance to the i.i.d. Gaussian, with bands of 95 % and the level of chance dotted."""
-    figure.set_size_inches(4.6, 3.0)
-    ax = distances(figure.subplots(), t, np.ones(len(t.layers)))
+def wasserstein(t: Statistics) -> Chart:
+    """The 2-Wasserstein distance to the i.i.d. Gaussian, with 95 % intervals and the level of chance dotted."""
     unknown = np.isnan(t.initial_variance).any()
     law = "nearest i.i.d." if unknown else "initial i.i.d."
-    distance = "$W_2$, as published" if t.published else f"$W_2$ to the {law} Gaussian"
-    ax.set_ylabel(distance)
-    return figure
+    label = "$W_2$, as published" if t.published else f"$W_2$ to the {law} Gaussian"
+    panel = Panel(distances(t, np.ones(len(t.layers))), "", "epoch", label, floor=0.0)
+    return Chart(((panel,),), (4.6, 3.0))
 
 
-def distances(ax: Axes, t: Statistics, units: Float[np.ndarray, "L"]) -> Axes:
+def distances(t: Statistics, units: Float[np.ndarray, "L"]) -> tuple[Curve, ...]:
     """W2 of each layer in a unit of its own, with the 95 % interval of the true one; dotted, what is due to chance."""
-    curves(ax, t.epochs, t.w2 / units, layer_titles(t))
-    low, high, null = ((values / units).T for values in (t.w2_low, t.w2_high, t.w2_null))
-    for k, line in enumerate(ax.get_lines()):
-        interval(ax, t.epochs, low[k], high[k], line.get_color())
-        if np.isfinite(null[k]).any():
-            ax.plot(t.epochs, null[k], color=line.get_color(), linestyle=":")
-    ax.set_xlabel("epoch")
-    ax.set_ylim(bottom=0)
-    legend(ax)
-    return ax
+    w2, low, high, se, null = ((values / units).T for values in (t.w2, t.w2_low, t.w2_high, t.w2_se, t.w2_null))
+    found = [Curve(title, t.epochs, w2[k], low[k], high[k], se[k]) for k, title in enumerate(layer_titles(t))]
+    chance = [
+        Curve(title, t.epochs, null[k], mark="dotted")
+        for k, title in enumerate(layer_titles(t))
+        if np.isfinite(null[k]).any()
+    ]
+    return (*found, *chance)
 
 
-def parameters(figure: Figure, t: Statistics) -> Figure:
-    """The parameters with bands of 95 %, rows by block of the representation and columns by layer."""
-    groups = parameter_panels(t.symmetry)
-    grid = _grid(figure, t, rows=len(groups), height=1.7 * len(groups), share="row")
-    for row, (title, (members, labels)) in zip(grid, groups.items(), strict=True):
-        for layer, ax in enumerate(row):
-            curves(ax, t.epochs, t.parameters[:, layer, members], labels, t.parameters_se[:, layer, members])
-        row[0].set_ylabel(title)
-        legend(row[-1])
-    return figure
+def parameters(t: Statistics) -> Chart:
+    """The parameters with intervals of 95 %, rows by block of the representation and columns by layer."""
+    groups, names = parameter_panels(t.symmetry), t.symmetry.parameter_names
+    last = list(groups)[-1]
+    rows = tuple(
+        tuple(
+            Panel(
+                series(
+                    t.epochs,
+                    t.parameters[:, layer, members],
+                    [names[k] for k in members],
+                    t.parameters_se[:, layer, members],
+                    labels=labels,
+                ),
+                layer_title if not r else "",
+                "epoch" if title == last else "",
+                "" if layer else title,
+            )
+            for layer, layer_title in enumerate(layer_titles(t))
+        )
+        for r, (title, (members, labels)) in enumerate(groups.items())
+    )
+    return Chart(rows, (_width(t), 1.7 * len(rows)))
 
 
-def training(figure: Figure, t: Statistics) -> Figure:
+def training(t: Statistics) -> Chart:
     """Test accuracy, and training and test loss: median over members with the band from 5 % to 95 %."""
-    figure.set_size_inches(7.2, 2.8)
-    left, right = figure.subplots(1, 2)
     record = t.training
     assert record is not None, "there is nothing to draw of matrices that were not trained"
-    series = (
-        *((left, "test", record.test_accuracy), (right, "test", record.test_loss)),
-        (right, "training", record.train_loss),
-    )
-    for ax, name, values in series:
-        low, median, high = member_quantiles(record, values)
-        curves(ax, t.epochs, median[:, None], [name])
-        interval(ax, t.epochs, low, high, ax.get_lines()[-1].get_color())
-    left.set(xlabel="epoch", ylabel="accuracy (fraction)")
-    right.set(xlabel="epoch", ylabel="cross-entropy (nats)")
-    right.legend()
-    return figure
+    accuracy = learning("test", t.epochs, record, record.test_accuracy)
+    loss = learning("test", t.epochs, record, record.test_loss)
+    training_loss = learning("training", t.epochs, record, record.train_loss)
+    left = Panel((accuracy,), "", "epoch", "accuracy (fraction)")
+    right = Panel((loss, training_loss), "", "epoch", "cross-entropy (nats)")
+    return Chart(((left, right),), (7.2, 2.8), share="none")
+
+
+def learning(name: str, epochs: np.ndarray, record: Training, values: Float[np.ndarray, "N E"]) -> Curve:
+    """Median over the members that have not diverged, with the range from 5 % to 95 %."""
+    low, median, high = member_quantiles(record, values)
+    return Curve(name, epochs, median, low, high)
 
 
 class Plot(NamedTuple):
     """A figure: how to draw it, the numbers without which it is empty, and its explanation."""
 
-    draw: Callable[[Figure, Statistics], Figure]
+    draw: Callable[[Statistics], Chart | Figure]
     numbers: Callable[[Statistics], np.ndarray]
     caption: str
 
@@ -185,7 +211,7 @@ def available(statistics: Statistics) -> tuple[str, ...]:
     return tuple(name for name, plot in FIGURES.items() if np.isfinite(plot.numbers(statistics)).any())
 
 
-def draw(statistics: Statistics, name: str) -> Figure:
+def draw(statistics: Statistics, name: str) -> Chart | Figure:
     """Draw one of `FIGURES`.
 
     Raises:
@@ -193,19 +219,13 @@ def draw(statistics: Statistics, name: str) -> Figure:
     """
     if name not in FIGURES:
         raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(FIGURES)}")
-    return laid_out(lambda figure: FIGURES[name].draw(figure, statistics))
+    return FIGURES[name].draw(statistics)
 
 
 def _or_zero(errors: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(errors), errors, 0.0)
 
 
-def _grid(figure: Figure, t: Statistics, rows: int, height: float, share: Literal["all", "row"] = "all") -> np.ndarray:
-    """Panels [rows, layers] with the layers' titles above and the epochs' label below."""
-    figure.set_size_inches(1.6 + 2.1 * len(t.layers), height)
-    grid = figure.subplots(rows, len(t.layers), sharex=True, sharey=share, squeeze=False)
-    for ax, title in zip(grid[0], layer_titles(t), strict=True):
-        ax.set_title(title)
-    for ax in grid[-1]:
-        ax.set_xlabel("epoch")
-    return grid
+def _width(t: Statistics) -> float:
+    """Of a figure with one column a layer, in inches."""
+    return 1.6 + 2.1 * len(t.layers)

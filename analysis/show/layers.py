@@ -11,7 +11,7 @@ from scipy.special import chdtri
 from analysis.inference.layer_cumulants import entry_deviations
 from analysis.inference.multiplicity import LEVEL
 from analysis.layers import Layers, LayersPath
-from analysis.show.drawing import Axes, Figure, curves, interval, laid_out, legend, symlog
+from analysis.show.chart import Band, Chart, Curve, Panel, series
 from analysis.show.entries import SCHEMA, by_name, numbers, symmetry_entry
 from analysis.show.tables import Table
 from analysis.symmetry.chain import Chain
@@ -21,7 +21,7 @@ FIGURE_CAPTION = (
     "the units of each hidden layer; the balance of incoming and outgoing squares of a unit, less that of two "
     "different units, in units of the variances of the entries; the likelihood ratio of independent layers per "
     "degree of freedom, grey what it stays below in 95 % of independent Gaussian ensembles; the 2-Wasserstein distance "
-    "of the joint law from that of the first epoch, dashed without all terms between layers."
+    "of the joint law from that of the first epoch, and that without all terms between layers."
 )
 UNITS_CAPTION = (
     "Each hidden layer at every epoch: correlation rho of incoming and outgoing sums of its units with its 95 % "
@@ -102,9 +102,12 @@ def clearest(found: Layers, most: int) -> Int[np.ndarray, "shown"]:
     return np.argsort(-z, kind="stable")[:most]
 
 
-def draw_layers(path: LayersPath, names: Sequence[str]) -> Figure:
+def draw_layers(path: LayersPath, names: Sequence[str]) -> Chart:
     """Four panels over epochs, one curve a hidden layer."""
-    return laid_out(lambda figure: _paint(figure, path, hidden_titles(names)))
+    titles = hidden_titles(names)
+    ratio, distance = _ratio(path), _joint_distance(path)
+    rows = ((_sums(path, titles), _balance(path, titles)), (ratio, distance))
+    return Chart(rows, (6.8, 4.6), share="none")
 
 
 def _hidden_entry(found: Layers, names: Sequence[str], k: int) -> dict[str, Any]:
@@ -170,40 +173,34 @@ def _columns(found: Layers) -> list[list[float]]:
     return np.stack([one.value, one.se, one.standardised, one.z, one.q], axis=-1).tolist()
 
 
-def _paint(figure: Figure, path: LayersPath, titles: list[str]) -> Figure:
-    figure.set_size_inches(6.8, 4.6)
-    (sums, squares), (ratio, distance) = figure.subplots(2, 2, sharex=True)
+def _sums(path: LayersPath, titles: list[str]) -> Panel:
     rho = [one.correlation for one in path.at]
-    _with_intervals(sums, path, titles, *(np.array([getattr(r, end) for r in rho]) for end in ("rho", "low", "high")))
-    sums.set_title("correlation of sums in and out")
+    value, low, high = (np.array([getattr(r, end) for r in rho]).T for end in ("rho", "low", "high"))
+    curves = tuple(Curve(title, path.epochs, value[k], low[k], high[k]) for k, title in enumerate(titles))
+    return Panel(curves, "correlation of sums in and out", level=0.0)
+
+
+def _balance(path: LayersPath, titles: list[str]) -> Panel:
     scale = np.array([balance_scales(one, path.symmetry) for one in path.at])
     difference, error = (
         np.array([getattr(one.balance, name) for one in path.at]) / scale for name in ("difference", "se")
     )
-    curves(squares, path.epochs, difference, titles, error).set_title("balance: same unit less another")
-    for ax in (sums, squares):
-        ax.axhline(0.0, color="black", linewidth=0.8)
-    _paint_ratio(ratio, path)
-    low, high = np.array([(one.low, one.high) for one in path.distances]).T
-    (line,) = distance.plot(path.epochs, path.w2, label="joint law")
-    interval(distance, path.epochs, low, high, line.get_color())
-    distance.plot(path.epochs, path.w2_independent, linestyle=":", color="black", label="layers apart")
-    distance.set(title="$W_2$ from the first epoch", xlabel="epoch", ylabel="weight units")
-    legend(squares)
-    legend(distance)
-    return figure
+    return Panel(series(path.epochs, difference, titles, error), "balance: same unit less another", level=0.0)
 
 
-def _with_intervals(ax: Axes, path: LayersPath, titles: list[str], values, low, high) -> None:
-    curves(ax, path.epochs, values, titles)
-    for k, line in enumerate(ax.get_lines()):
-        interval(ax, path.epochs, low[:, k], high[:, k], line.get_color())
-
-
-def _paint_ratio(ax: Axes, path: LayersPath) -> None:
+def _ratio(path: LayersPath) -> Panel:
     dof = path.at[0].independent.dof
-    curves(ax, path.epochs, np.array([[one.independent.bartlett / dof] for one in path.at]), ["ratio"])
-    ax.axhspan(0.0, float(chdtri(dof, LEVEL)) / dof, color="#BBBBBB", alpha=0.35, linewidth=0)
-    symlog(ax, 1.0)
-    ax.set_ylim(bottom=0.0)
-    ax.set(title="likelihood ratio / degrees of freedom", xlabel="epoch")
+    values = np.array([one.independent.bartlett / dof for one in path.at])
+    chance = np.full(len(path.epochs), float(chdtri(dof, LEVEL)) / dof)
+    bands = (Band(path.epochs, np.zeros_like(chance), chance),)
+    title = "likelihood ratio / degrees of freedom"
+    return Panel((Curve("ratio", path.epochs, values),), title, "epoch", "", bands, linear=1.0, floor=0.0)
+
+
+def _joint_distance(path: LayersPath) -> Panel:
+    low, high = np.array([(one.low, one.high) for one in path.distances]).T
+    curves = (
+        Curve("joint law", path.epochs, path.w2, low, high),
+        Curve("layers apart", path.epochs, path.w2_independent),
+    )
+    return Panel(curves, "$W_2$ from the first epoch", "epoch", "weight units")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.show.drawing import Figure, curves, laid_out, legend
+from analysis.show.chart import Chart, Panel, series
 from analysis.show.figures import distances
 from analysis.show.style import layer_titles
 from analysis.show.tables import Table
@@ -13,7 +13,7 @@ FIGURE_CAPTION = (
     "Above, the 2-Wasserstein distance of the five-parameter model of each weight matrix from its initial independent "
     "entries, per root of the number of entries, with 95 % intervals; dotted, what as many unchanged members would "
     "show. Below, the four variances relative to that of an initial entry, at which all four start: v0 of the mean "
-    "entry, vC of column sums, vR of row sums, vE of the rest, with 95 % intervals."
+    "entry, vC of column sums, vR of row sums, vE of the rest, with 95 % intervals (linear up to 1)."
 )
 TABLE_CAPTION = (
     "The five-parameter model of every weight matrix: 2-Wasserstein distance (not squared) from its initial "
@@ -24,9 +24,24 @@ TABLE_CAPTION = (
 )
 
 
-def draw_matrices(statistics: Statistics) -> Figure:
+def draw_matrices(statistics: Statistics) -> Chart:
     """W2 / sqrt(mn) of all matrices above, relative variances below in one panel a matrix."""
-    return laid_out(lambda figure: _paint(figure, statistics))
+    t, titles = statistics, layer_titles(statistics)
+    above = Panel(distances(t, t.root_size), "", "epoch", r"$W_2 / \sqrt{mn}$ (weight units)", floor=0.0)
+    values, errors = (f[..., 1:] / variance_unit(t)[:, None] for f in (t.parameters, t.parameters_se))
+    below = tuple(
+        Panel(
+            series(t.epochs, values[:, k], t.symmetry.parameter_names[1:], errors[:, k]),
+            title,
+            "epoch",
+            "" if k else "variance / initial variance",
+            level=1.0,
+            linear=1.0,
+            floor=0.0,
+        )
+        for k, title in enumerate(titles)
+    )
+    return Chart(((above,), below), (max(1.6 + 2.1 * len(titles), 4.6), 5.0))
 
 
 def matrices(statistics: Statistics) -> Table:
@@ -58,19 +73,3 @@ def predictions(statistics: Statistics, epoch: int, matrix: int) -> tuple[int, f
     value, _, position = largest_deviation(statistics)
     name = statistics.names[statistics.high][position[epoch, matrix]]
     return int(significant(statistics)[epoch, matrix]), float(value[epoch, matrix]), name
-
-
-def _paint(figure: Figure, t: Statistics) -> Figure:
-    titles = layer_titles(t)
-    figure.set_size_inches(max(1.6 + 2.1 * len(titles), 4.6), 5.0)
-    grid = figure.add_gridspec(2, len(titles))
-    distances(figure.add_subplot(grid[0, :]), t, t.root_size).set_ylabel(r"$W_2 / \sqrt{mn}$ (weight units)")
-    values, errors = (f[..., 1:] / variance_unit(t)[:, None] for f in (t.parameters, t.parameters_se))
-    below = [figure.add_subplot(place) for place in (grid[1, k] for k in range(len(titles)))]
-    for k, (ax, title) in enumerate(zip(below, titles, strict=True)):
-        ax.axhline(1.0, color="black", linewidth=0.8)
-        curves(ax, t.epochs, values[:, k], t.symmetry.parameter_names[1:], errors[:, k])
-        ax.set(title=title, xlabel="epoch")
-    below[0].set_ylabel("variance / initial variance")
-    legend(below[-1])
-    return figure

@@ -1,21 +1,22 @@
 """The figure and the table of singular values beside the law of the fitted model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from analysis.inference.spectrum import Compared, Spectrum
 from analysis.model.spectrum import ORDERS
-from analysis.show.drawing import Axes, Figure, laid_out, legend
+from analysis.show.chart import Band, Chart, Curve, Panel
 from analysis.show.entries import numbers
-from analysis.show.style import COLOURS, NOISE
 from analysis.show.tables import Table
 
-BINS = 60
+BINS, POINTS = 60, 200
+"""Of the histogram, and of the line of the bulk."""
+LESS = "mean less expectation"
 CAPTION = (
     "Above, the singular values of all members; the line is Marchenko and Pastur's law of independent entries of the "
-    "fitted variance vE, dashed are the outliers that mean, row and column variances make in large matrices. Below, "
+    "fitted variance vE, triangles are the outliers that mean, row and column variances make in large matrices. Below, "
     "the mean of the largest singular value, the second and so on, less what the fitted law expects at this size; in "
     "the grey band lie 95 % of ensembles of that law, each rank by itself."
 )
@@ -24,15 +25,30 @@ TABLE_CAPTION = (
 )
 
 
-def draw_spectra(spectra: Mapping[str, Spectrum]) -> Figure:
-    """Histogram with the bulk above, ranks below, one column for each named ensemble.
+def draw_spectra(spectra: Mapping[tuple[str, int], Spectrum]) -> Chart:
+    """Histogram with the bulk above, ranks below, one column a layer; printed, at its last epoch.
+
+    Args:
+        spectra: by layer and epoch, epochs in order.
 
     Raises:
         ValueError: if there is none.
     """
     if not spectra:
         raise ValueError("no spectrum to draw: give at least one ensemble")
-    return laid_out(lambda figure: _paint(figure, spectra))
+    layers = dict.fromkeys(layer for layer, _ in spectra)
+    columns = [{epoch: one for (layer, epoch), one in spectra.items() if layer == name} for name in layers]
+    above = tuple(
+        Panel(
+            tuple(curve for epoch, one in column.items() for curve in _histogram(one, epoch, epoch == max(column))),
+            f"{layer}, {len(column[max(column)].singular)} members",
+            "singular value",
+            "" if k else "density",
+        )
+        for k, (layer, column) in enumerate(zip(layers, columns, strict=True))
+    )
+    below = tuple(_ranks(column, "" if k else "mean − expectation") for k, column in enumerate(columns))
+    return Chart((above, below), (1.4 + 2.6 * len(layers), 4.6), epochs=False)
 
 
 def ranks(spectra: Mapping[str, Spectrum]) -> Table:
@@ -68,37 +84,25 @@ def _entry(compared: Compared) -> dict[str, float | None]:
     return numbers(**{name: float(value) for name, value in compared._asdict().items()})
 
 
-def _paint(figure: Figure, spectra: Mapping[str, Spectrum]) -> Figure:
-    figure.set_size_inches(1.4 + 2.6 * len(spectra), 4.6)
-    grid = figure.subplots(2, len(spectra), squeeze=False)
-    for (name, one), above, below in zip(spectra.items(), *grid, strict=True):
-        _histogram(above, one)
-        _ranks(below, one)
-        above.set_title(f"{name}, {len(one.singular)} members")
-        above.set_xlabel("singular value")
-        below.set_xlabel("rank")
-    grid[0, 0].set_ylabel("density")
-    grid[1, 0].set_ylabel("mean − expectation")
-    legend(grid[0, -1], *grid[0])
-    return figure
-
-
-def _histogram(ax: Axes, one: Spectrum) -> None:
+def _histogram(one: Spectrum, epoch: int, printed: bool) -> Iterator[Curve]:
+    place: dict[str, Any] = {"frame": f"epoch {epoch}", "printed": printed}
     top = max(float(one.singular.max()), one.edge, *one.outliers, 1e-300) * 1.04
-    ax.hist(
-        one.singular.ravel(), bins=BINS, range=(0.0, top), density=True, color=COLOURS[0], alpha=0.35, label="members"
-    )
+    density, edges = np.histogram(one.singular.ravel(), bins=BINS, range=(0.0, top), density=True)
+    yield Curve("members", edges, np.append(density, density[-1]), mark="steps", **place)
     low, high = one.bulk.edges
-    sigma = np.linspace(np.sqrt(low), np.sqrt(high), 400)
-    ax.plot(sigma, 2 * sigma * one.bulk.density(sigma**2), color=COLOURS[0], linestyle="-", label="bulk")
-    for k, place in enumerate(one.outliers):
-        ax.axvline(place, color=COLOURS[1], linestyle="--", label="outliers" if k == 0 else None)
-    ax.set_xlim(0, top)
+    sigma = np.linspace(np.sqrt(low), np.sqrt(high), POINTS)
+    yield Curve("bulk", sigma, 2 * sigma * one.bulk.density(sigma**2), **place)
+    if len(one.outliers):
+        outliers = np.sort(np.asarray(one.outliers, np.float64))
+        yield Curve("outliers", outliers, np.zeros(len(outliers)), mark="ticks", **place)
 
 
-def _ranks(ax: Axes, one: Spectrum) -> None:
-    observed, expected, low, high = one.ranks
-    rank = np.arange(1, len(observed) + 1)
-    ax.axhline(0, color="black", linewidth=0.8)
-    ax.fill_between(rank, low - expected, high - expected, **NOISE)
-    ax.plot(rank, observed - expected, color=COLOURS[0], linestyle="-", marker=".")
+def _ranks(column: Mapping[int, Spectrum], label: str) -> Panel:
+    curves, bands = [], []
+    for epoch, one in column.items():
+        observed, expected, low, high = one.ranks
+        rank = np.arange(1.0, len(observed) + 1)
+        frame, printed = f"epoch {epoch}", epoch == max(column)
+        curves.append(Curve(LESS, rank, observed - expected, mark="points", frame=frame, printed=printed))
+        bands.append(Band(rank, low - expected, high - expected, frame, printed))
+    return Panel(tuple(curves), "", "rank", label, tuple(bands), 0.0)

@@ -186,8 +186,8 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
     folder.write_json("comparison.json", content)
     for name, table in comparison_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
-    pngs = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
+    shown = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
     for name, table in part.tables.items():
         folder.write_text(f"tables/{name}.csv", table.csv())
     page = comparison_document(several, runs, tuple(pictures), part.section)
-    return folder.write_text("report.html", document(page, pngs))
+    return folder.write_text("report.html", document(page, shown))

@@ -12,8 +12,20 @@ from analysis.show.entries import by_name
 from analysis.show.patterns import pattern_title, titled_patterns
 from analysis.show.tables import Table
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Section
+from experiments.report.content import (
+    Cell,
+    Content,
+    Files,
+    Grid,
+    Paragraph,
+    Section,
+    Sketch,
+    Verdict,
+    drawn_graph,
+    explained,
+)
 from experiments.report.outputs import Part
+from experiments.report.verdicts import GAUSSIAN
 
 TITLE = "How Gaussian are they?"
 ABOUT = (
@@ -45,7 +57,8 @@ def compared_cumulants_part(ensembles: Ensembles) -> Part:
         for (first, second, layer), d in between.items()
     ]
     json: dict[str, Any] = {"cumulants": entries}
-    return Part(Section(TITLE, list(_content(ensembles, between))), tables, {}, json)
+    section = Section(TITLE, list(_content(ensembles, between)), tuple(_verdict(ensembles, between)))
+    return Part(section, tables, {}, json)
 
 
 def _content(ensembles: Ensembles, between: Differences) -> Iterator[Content]:
@@ -56,7 +69,7 @@ def _content(ensembles: Ensembles, between: Differences) -> Iterator[Content]:
         )
         return
     titles = [title for title in SHOWN if any(title in titled_patterns(one.symmetry) for one in known)]
-    yield Paragraph(ABOUT)
+    yield explained(ABOUT)
     rows = [_row(name, layer, one, titles) for name, layers in ensembles.items() for layer, one in layers.items()]
     yield Grid(("ensemble", "matrix", "epoch", *titles, "differ from 0"), rows)
     if between:
@@ -64,6 +77,29 @@ def _content(ensembles: Ensembles, between: Differences) -> Iterator[Content]:
         header = ("ensembles", "matrix", "differing", "clearest", "difference")
         yield Grid(header, [_between_row(ensembles, names, d) for names, d in between.items()])
     yield Files([(f"tables/{name}.csv", name) for name in ("cumulants", "cumulant_differences")])
+
+
+def _verdict(ensembles: Ensembles, between: Differences) -> Iterator[Verdict]:
+    """How many cumulants differ from 0 in each ensemble, and the clearest difference between two of them."""
+    tallies = {name: [one.found for one in layers.values()] for name, layers in ensembles.items()}
+    counts = [
+        f"{sum(found for found, _ in one)} of {sum(of for _, of in one)} in {name}" for name, one in tallies.items()
+    ]
+    if not any(of for one in tallies.values() for _, of in one):
+        return
+    answer: list[str | Sketch] = [f"Cumulants that differ from 0: {', '.join(counts)}"]
+    known = {names: d for names, d in between.items() if np.isfinite(d.z).any()}
+    if known:
+        first, second, layer = names = max(known, key=lambda one: float(np.nanmax(np.abs(known[one].z))))
+        d, symmetry = known[names], ensembles[names[0]][names[2]].symmetry
+        k = int(np.nanargmax(np.abs(d.z)))
+        difference = page.measured(float(d.value[k]), float(d.se[k]))
+        answer += [
+            "; the clearest difference is ",
+            drawn_graph(symmetry, symmetry.patterns[k]),
+            f" of {layer}, {difference} in {second} less {first}",
+        ]
+    yield Verdict(GAUSSIAN, (*answer, "."))
 
 
 def _row(name: str, layer: str, one: LastCumulants, titles: list[str]) -> tuple[Cell, ...]:
@@ -83,9 +119,9 @@ def _between_row(ensembles: Ensembles, names: tuple[str, str, str], d: CumulantD
     if not tested:
         return (*place, "–", "–", "–")
     symmetry, k = ensembles[first][layer].symmetry, int(np.nanargmax(np.abs(d.z)))
-    title = pattern_title(symmetry, symmetry.patterns[k]) or symmetry.pattern_names[k]
+    clearest = drawn_graph(symmetry, symmetry.patterns[k], pattern_title(symmetry, symmetry.patterns[k]))
     value = page.measured(float(d.value[k]), float(d.se[k]))
-    return (*place, f"{int(np.sum(d.q < LEVEL))} of {tested}", title, value)
+    return (*place, f"{int(np.sum(d.q < LEVEL))} of {tested}", clearest, value)
 
 
 def _table(ensembles: Ensembles) -> Table:

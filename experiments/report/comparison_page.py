@@ -1,5 +1,6 @@
 """The page of a comparison: what was compared, how the runs stand, how far they are apart, and where it is all from."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -14,7 +15,28 @@ from analysis.show.comparison_tables import differing, relative_distances, test_
 from analysis.show.style import layer_titles, model_title
 from analysis.statistics import Statistics, largest_deviation, significant
 from experiments.report import page
-from experiments.report.content import Cell, Content, Document, Files, Folded, Grid, Paragraph, Picture, Section
+from experiments.report.comparison_verdicts import (
+    apart_verdict,
+    furthest_verdict,
+    learning_verdict,
+    members_verdict,
+    symmetries_verdict,
+)
+from experiments.report.content import (
+    Cell,
+    Content,
+    Document,
+    Files,
+    Folded,
+    Grid,
+    Paragraph,
+    Picture,
+    Section,
+    Verdicts,
+    drawn_invariant,
+    explained,
+    verdicts_of,
+)
 from experiments.run.provenance import versions
 from experiments.store.differences import flatten
 
@@ -25,19 +47,29 @@ Runs = Mapping[str, Mapping[str, Any]]
 def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], gaussianity: Section) -> Document:
     """The page; `drawn` are the names of the figures that there are, `gaussianity` is the section on cumulants."""
     pictures = [Picture(name, comparison_figures.FIGURES[name].caption) for name in drawn]
+    learning = learning_verdict(several)
+    sections = (
+        Section(
+            "Where each ensemble has arrived",
+            tuple(_last_epochs(several)),
+            (symmetries_verdict(several), furthest_verdict(several)),
+        ),
+        gaussianity,
+        Section("How far they are apart", tuple(_distances(several)), (apart_verdict(several),)),
+        Section("Do they train differently?", tuple(_learning(several)), (learning,) if learning else ()),
+    )
+    folders = [str(run["folder"]) for run in runs.values()]
     return Document(
         f"{len(several.runs)} ensembles side by side",
-        (),
+        (Verdicts((*verdicts_of(sections), members_verdict(several))),),
         (
             Section("What was compared", tuple(_settings(runs))),
-            Section("Where each ensemble has arrived", tuple(_last_epochs(several))),
-            gaussianity,
-            Section("How far they are apart", tuple(_distances(several))),
-            Section("Do they train differently?", tuple(_learning(several))),
+            *sections,
             Section("Figures", pictures),
             Section("Tables", tuple(_tables(several))),
             Section("Provenance", tuple(_provenance(runs))),
         ),
+        shlex.join(("pigmm", "compare", *folders, "--out", "DIR")),
     )
 
 
@@ -56,7 +88,7 @@ def _settings(runs: Runs) -> Iterator[Content]:
 
 
 def _last_epochs(several: SideBySide) -> Iterator[Content]:
-    yield Paragraph(
+    yield explained(
         "At the last epoch of each run: test accuracy, mean ± standard deviation over members; the 2-Wasserstein "
         "distance of the fitted model to the initial i.i.d. Gaussian (the nearest one where the initial law is "
         "unknown) with the 95 % interval of the true one, what unchanged members would show, and the distance relative "
@@ -64,38 +96,45 @@ def _last_epochs(several: SideBySide) -> Iterator[Content]:
         "invariants deviate at a false-discovery rate of 5 % within the epochs and layers that deviate at all, and the "
         "largest deviation in standard deviations."
     )
-    header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm", "accepted", "deviating")
-    rows = [row for name, t in several.runs.items() for row in _last(name, t)]
-    yield Grid((*header, "largest deviation"), rows)
+    header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm")
+    yield Grid(header, [row for name, t in several.runs.items() for row in _last(name, t)])
+    header = ("run", "layer", "accepted", "deviating", "largest deviation", "of")
+    yield Grid(header, [row for name, t in several.runs.items() for row in _law(name, t)])
 
 
 def _last(name: str, t: Statistics) -> Iterator[tuple[Cell, ...]]:
     mean, sd = test_accuracy(t, -1)
     accuracy = f"{mean:.2%} ± {sd:.2%}" if np.isfinite(mean) else "–"
-    value, error, position = (numbers[-1] for numbers in largest_deviation(t))
     relative, relative_se, _ = relative_distances(t)
     for i, layer in enumerate(layer_titles(t)):
         yield (
             *(name, layer, int(t.epochs[-1]), int(t.used[-1, i]), accuracy),
-            f"{page.number(float(t.w2[-1, i]))}\u00a0({page.between(float(t.w2_low[-1, i]), float(t.w2_high[-1, i]))})",
+            f"{float(t.w2[-1, i]):.3g}\u00a0({page.between(float(t.w2_low[-1, i]), float(t.w2_high[-1, i]))})",
             page.number(float(t.w2_null[-1, i])),
             page.measured(float(relative[-1, i]), float(relative_se[-1, i])),
-            model_title(t.symmetry, str(t.accepted[-1, i])),
-            int(significant(t)[-1, i]),
-            f"{page.measured(float(value[i]), float(error[i]))}\u00a0({t.names[t.high][position[i]]})",
+        )
+
+
+def _law(name: str, t: Statistics) -> Iterator[tuple[Cell, ...]]:
+    value, error, position = (numbers[-1] for numbers in largest_deviation(t))
+    for i, layer in enumerate(layer_titles(t)):
+        yield (
+            *(name, layer, model_title(t.symmetry, str(t.accepted[-1, i])), int(significant(t)[-1, i])),
+            page.measured(float(value[i]), float(error[i])),
+            drawn_invariant(t.symmetries[i], t.names[t.high][position[i]]),
         )
 
 
 def _distances(several: SideBySide) -> Iterator[Content]:
     if several.pairs:
-        yield Paragraph(
+        yield explained(
             "The 2-Wasserstein distance between the models fitted to two runs ± standard error; its mean, and the "
             "share of distances at least as large (p), when members are assigned to the two runs at random; how many "
             "of the mean invariants differ at a false-discovery rate of 5 % within the epochs and layers that differ "
             "at all, and the largest difference, second minus first, in standard deviations over members. W2 is too "
             "large by about its mean by chance where it is close to that; p is of each row by itself."
         )
-        header = ("runs", "layer", "epoch", "members", "W2", "by chance", "p", "differing", "largest difference")
+        header = ("runs", "layer", "epoch", "members", "W2", "by chance", "p", "differing", "largest difference", "of")
         yield Grid(header, list(_distance_rows(several)))
     paired = [" and ".join(names) for names, b in several.pairs.items() if b.paired]
     if paired:
@@ -125,7 +164,8 @@ def _distance_rows(several: SideBySide) -> Iterator[tuple[Cell, ...]]:
                     page.measured(float(b.w2[e, i]), float(b.w2_se[e, i])),
                     page.number(float(f"{b.w2_null[e, i]:.2g}")),
                     *(page.probability(float(b.w2_p[e, i])), count),
-                    f"{page.number(float(f'{effect:.2g}'))}\u00a0({invariant})" if np.isfinite(effect) else "–",
+                    page.number(float(f"{effect:.2g}")) if np.isfinite(effect) else "–",
+                    drawn_invariant(symmetry, invariant) if np.isfinite(effect) else "–",
                 )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from analysis.symmetry import Symmetry
 from invariants import Graph
 
 
@@ -13,9 +14,27 @@ class Sketch(NamedTuple):
     separate: bool
     """Whether rows and columns are permuted apart, and so are nodes of two kinds."""
     directed: bool = True
+    name: str = ""
+    """What stands beside it."""
+
+
+def drawn_graph(symmetry: Symmetry, graph: Graph, name: str = "") -> Sketch:
+    """A graph as invariants of a symmetry are drawn."""
+    return Sketch(graph, symmetry.tensors.separate, symmetry.name != "symmetric", name)
 
 
 Cell = str | int | float | Sketch
+
+
+def drawn_invariant(symmetry: Symmetry, name: str) -> Sketch:
+    """An invariant by its name, which stands beside the drawing unless it is a list of edges, too."""
+    graph = symmetry.observed[symmetry.observed_names.index(name)]
+    return drawn_graph(symmetry, graph, "" if lists_edges(name) else name)
+
+
+def lists_edges(name: str) -> bool:
+    """Whether the name of an invariant only lists its edges, as "0-1,0-2" does and "I14" does not."""
+    return "-" in name
 
 
 class Paragraph(NamedTuple):
@@ -50,6 +69,21 @@ class Tiles(NamedTuple):
     numbers: Mapping[str, str]
 
 
+class Verdict(NamedTuple):
+    """A question, and its answer in one sentence with a number and its error; graphs in it are drawn."""
+
+    question: str
+    answer: Sequence[str | Sketch]
+    section: str = ""
+    """Title of the section that it is from."""
+
+
+class Verdicts(NamedTuple):
+    """What a page has to say, first of all."""
+
+    answers: Sequence[Verdict]
+
+
 class Picture(NamedTuple):
     """A figure of the folder by name, with its caption."""
 
@@ -70,7 +104,12 @@ class Folded(NamedTuple):
     content: Sequence["Content"]
 
 
-Content = Paragraph | Heading | Grid | Tiles | Picture | Files | Folded
+def explained(text: str) -> Folded:
+    """What numbers mean, for those who ask."""
+    return Folded("What this means", (Paragraph(text),))
+
+
+Content = Verdicts | Paragraph | Heading | Grid | Tiles | Picture | Files | Folded
 
 
 class Section(NamedTuple):
@@ -78,6 +117,8 @@ class Section(NamedTuple):
 
     title: str
     content: Sequence[Content]
+    verdicts: Sequence[Verdict] = ()
+    """What it finds, to be read at the top of the page."""
 
 
 class Document(NamedTuple):
@@ -87,3 +128,10 @@ class Document(NamedTuple):
     lead: Sequence[Content]
     """What stands above the first section."""
     sections: Sequence[Section]
+    command: str = ""
+    """What makes the page and its figures again."""
+
+
+def verdicts_of(sections: Sequence[Section]) -> tuple[Verdict, ...]:
+    """What sections find, each with the title of the one that it is from."""
+    return tuple(one._replace(section=section.title) for section in sections for one in section.verdicts)

@@ -7,7 +7,7 @@ from analysis.model.status import OK
 from analysis.show.couplings import coupling_entry, score_table, selected_table
 from analysis.show.patterns import pattern_title
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Paragraph, Section, Sketch, by_epoch
+from experiments.report.content import Cell, Content, Files, Paragraph, Section, by_epoch, drawn_graph, explained
 from experiments.report.outputs import Part
 
 TITLE = "Which couplings?"
@@ -42,7 +42,7 @@ def couplings_part(studies: Sequence[CouplingStudy], remarks: Sequence[str] = ()
 
 
 def _content(studies: Sequence[CouplingStudy], remarks: Sequence[str]) -> Iterator[Content]:
-    yield Paragraph(ABOUT)
+    yield explained(ABOUT)
     yield from map(Paragraph, remarks)
     by_layer, timed = sorted(studies, key=lambda one: one.layer), len({one.epoch for one in studies}) > 1
     header = ("matrix", "epoch", "cubic score", "p", "quartic score", "p", "selected", "explained")
@@ -79,8 +79,8 @@ def _selected(one: CouplingStudy) -> Iterator[tuple[Cell, ...]]:
     chosen = one.selection
     for k, graph in enumerate(chosen.graphs[:MOST]):
         yield (
-            *(one.layer, one.epoch, Sketch(graph, separate=True)),
-            pattern_title(one.symmetry, graph) or one.symmetry.key(graph),
+            *(one.layer, one.epoch, drawn_graph(one.symmetry, graph)),
+            pattern_title(one.symmetry, graph),
             page.measured(float(chosen.g[k]), float(chosen.g_se[k])),
             page.measured(float(chosen.gain[k]), float(chosen.gain_se[k])),
         )

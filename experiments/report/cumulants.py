@@ -5,31 +5,43 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.show.cumulants import FIGURE_CAPTION, cumulants_table, draw_cumulants, known, order, tally
-from analysis.show.patterns import pattern_title, titled_patterns
+from analysis.show.cumulants import (
+    FIGURE_CAPTION,
+    MOST,
+    PATTERNS_CAPTION,
+    cumulants_table,
+    draw_cumulants,
+    draw_patterns,
+    known,
+    order,
+    tally,
+)
+from analysis.show.patterns import pattern_title
 from analysis.show.style import layer_titles
 from analysis.statistics import Statistics
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, Sketch
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, drawn_graph, explained
 from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
+from experiments.report.verdicts import gaussian_verdict, when
 
 TITLE = "How Gaussian?"
-NAME = "cumulants"
-MOST = 23
-"""Patterns in the table of the page; the file has all."""
+NAME, PATTERNS = "cumulants", "cumulant_patterns"
+"""The table and the figure of those with a name over epochs, and the figure of all that are listed."""
 
 
 def cumulants_part(statistics: Statistics, drawn: Drawn | None = None, remarks: Sequence[str] = ()) -> Part:
     """The part of the report with its table and, of several epochs, its figure: where it is drawn already, that."""
     if not known(statistics):
         return Part(Section(TITLE, (Paragraph(_why_not(statistics)),)), {}, {}, {})
-    figures = {NAME: drawn or picture(draw_cumulants, statistics)} if len(statistics.epochs) > 1 else {}
+    figures = {PATTERNS: picture(draw_patterns, statistics)}
+    if len(statistics.epochs) > 1:
+        figures[NAME] = drawn or picture(draw_cumulants, statistics)
     return Part(section(statistics, remarks), {NAME: cumulants_table(statistics)}, figures, {})
 
 
 def section(statistics: Statistics, remarks: Sequence[str] = ()) -> Section:
-    """A sentence for each matrix, the table at the last epoch, and the figure."""
+    """The table at the last epoch, and the figures."""
     about = (
         "A graph cumulant is the joint cumulant of the entries on the edges of a graph whose nodes are different "
         "indices, divided by their standard deviations: for a single entry its skewness and excess kurtosis. All are 0 "
@@ -37,11 +49,11 @@ def section(statistics: Statistics, remarks: Sequence[str] = ()) -> Section:
         "matrix. Where rows or columns are not exchangeable, as pixels and classes are not, it is that of the average "
         "over their permutations."
     )
-    texts = (about, *sentences(statistics), *remarks)
-    shown: list[Content] = [*map(Paragraph, texts), *_table(statistics)]
+    shown: list[Content] = [explained(about), *map(Paragraph, remarks), *_table(statistics)]
+    shown.append(Picture(PATTERNS, PATTERNS_CAPTION))
     if len(statistics.epochs) > 1:
         shown.append(Picture(NAME, FIGURE_CAPTION))
-    return Section(TITLE, shown)
+    return Section(TITLE, shown, (gaussian_verdict(statistics),))
 
 
 def rejected_separate(square: Statistics) -> list[str]:
@@ -59,38 +71,23 @@ def rejected_separate(square: Statistics) -> list[str]:
     ]
 
 
-def sentences(t: Statistics) -> Iterator[str]:
-    """The verdict on each matrix at the last epoch."""
-    titled = titled_patterns(t.symmetry)
-    for k, title in enumerate(layer_titles(t)):
-        skewness, kurtosis = (
-            page.measured(float(t.standardised[-1, k, i]), float(t.standardised_se[-1, k, i]))
-            for i in (titled["skewness"], titled["excess kurtosis"])
-        )
-        found, tested = tally(t, (-1, k))
-        verdict = (
-            f"{found} of {tested} cumulants differ{'s' * (found == 1)} from 0"
-            if found
-            else f"none of {tested} cumulants differs from 0: no departure from a Gaussian law is seen"
-        )
-        yield f"{title}{_when(t)}: an entry has skewness {skewness} and excess kurtosis {kurtosis}; {verdict}."
-
-
 def _table(t: Statistics) -> tuple[Content, ...]:
     symmetry, separate = t.symmetry, t.symmetry.tensors.separate
     header = ("graph", "cumulant", *layer_titles(t))
     rows: list[tuple[Cell, ...]] = [
         (
-            Sketch(symmetry.patterns[i], separate, directed=symmetry.name != "symmetric"),
-            pattern_title(symmetry, symmetry.patterns[i]) or symmetry.pattern_names[i],
+            drawn_graph(symmetry, symmetry.patterns[i]),
+            pattern_title(symmetry, symmetry.patterns[i]),
             *_values(t, int(i)),
         )
         for i in order(t, MOST)
     ]
+    tallies = [tally(t, (-1, k)) for k in range(len(t.layers))]
+    rows.append(("all", "how many differ from 0", *(f"{one.found} of {one.tested}" for one in tallies)))
     nodes = "filled dots are rows, open ones columns" if separate else "dots are indices, lines entries"
-    left = len(symmetry.patterns) - len(rows)
+    left = len(symmetry.patterns) - len(rows) + 1
     about = (
-        f"Standardised cumulants{_when(t)} ± standard error over members; in the drawings {nodes}. An "
+        f"Standardised cumulants{when(t)} ± standard error over members; in the drawings {nodes}. An "
         f"asterisk marks those that differ from 0 at a false-discovery rate of {LEVEL:.0%} within the epochs and "
         "matrices that deviate at all."
     )
@@ -104,11 +101,6 @@ def _values(t: Statistics, pattern: int) -> Iterator[str]:
         yield (
             page.measured(float(value), float(error)) + ("\u00a0*" if q < LEVEL else "") if np.isfinite(value) else "–"
         )
-
-
-def _when(t: Statistics) -> str:
-    """The last epoch, where there are others."""
-    return f" at epoch {t.epochs[-1]}" if len(t.epochs) > 1 else ""
 
 
 def _why_not(t: Statistics) -> str:

@@ -1,16 +1,14 @@
 """Every weight matrix of a run, whatever its shape: the five-parameter analysis, its files, its part of the report."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from analysis.inspection import key_epochs
 from analysis.show.entries import statistics_entry
-from analysis.show.matrices import FIGURE_CAPTION, draw_matrices, matrices, predictions
+from analysis.show.matrices import FIGURE_CAPTION, draw_matrices, matrices
 from analysis.show.style import layer_titles
-from analysis.statistics import Statistics, entry_variance, variance_unit
+from analysis.statistics import Statistics, largest_deviation, significant, variance_unit
 from experiments.report import page
-from experiments.report.content import Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.content import Cell, Content, Files, Grid, Picture, Section, drawn_invariant, explained
 from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
 
@@ -44,19 +42,8 @@ def section(statistics: Statistics) -> Section:
             "entries, and variances relative to that of an entry at the first epoch."
         )
     links = Files([(f"tables/{FIGURE}.csv", "csv"), (f"{FIGURE}.json", "json")])
-    sentences = Paragraph(" ".join(_sentences(statistics)))
     shown: tuple[Content, ...] = (*_table(statistics), links, Picture(FIGURE, FIGURE_CAPTION))
-    return Section(TITLE, (Paragraph(about), sentences, *shown))
-
-
-def _sentences(t: Statistics) -> Iterator[str]:
-    growth = entry_variance(t)[-1] / variance_unit(t)
-    for k, title in enumerate(layer_titles(t)):
-        distance, null = (page.number(float(values[-1, k] / t.root_size[k])) for values in (t.w2, t.w2_null_upper))
-        yield (
-            f"At epoch {t.epochs[-1]}, W2 / √(mn) of {title} is {distance} (95 % of unchanged ensembles stay below "
-            f"{null}) and the variance of its entries {page.number(float(growth[k]))} times the initial one."
-        )
+    return Section(TITLE, (explained(about), *shown))
 
 
 def _table(t: Statistics) -> tuple[Content, ...]:
@@ -70,18 +57,25 @@ def _table(t: Statistics) -> tuple[Content, ...]:
             *(title, int(t.epochs[e])),
             *_distance(t, e, k),
             *relative[e, k].tolist(),
-            *predictions(t, e, k),
+            *_worst(t, e, k),
         )
         for k, title in enumerate(layer_titles(t))
         for e in key_epochs(t.epochs)
     ]
-    about = Paragraph(
+    about = explained(
         "Distance from the initial independent entries, the 95 % interval of the true one, and what chance makes of it "
         "on average; variances relative to that of an initial entry; number of predicted invariants that deviate at a "
         "false-discovery rate of 5 % within the epochs and matrices that deviate at all; the largest deviation "
-        "|theory − mean| / std and its graph, as edges row-column."
+        "|theory − mean| / std and its graph."
     )
     return about, Grid(header, rows)
+
+
+def _worst(t: Statistics, e: int, k: int) -> tuple[Cell, ...]:
+    """How many invariants deviate, and the largest deviation with its graph."""
+    value, _, position = (one[e, k] for one in largest_deviation(t))
+    graph = drawn_invariant(t.symmetry, t.names[t.high][position])
+    return int(significant(t)[e, k]), page.number(float(f"{value:.2g}")), graph if np.isfinite(value) else "–"
 
 
 def _distance(t: Statistics, e: int, k: int) -> tuple[float, str, float]:

@@ -1,5 +1,6 @@
 """The analysis of given matrices under one symmetry: what `pigmm analyze` writes and says."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,7 +84,16 @@ def write_analysis(folder: RunFolder, analysis: Analysis, config: Mapping[str, A
     if isinstance(symmetry, Separate):
         parts.append(couplings_part(_couplings(analysis.stack, symmetry)))
     first = [cumulants_part(analysis.statistics)]
-    return write_outputs(folder, analysis.statistics, config, {"versions": versions()}, parts, first=first)
+    circumstances, command = {"versions": versions()}, _command(config)
+    return write_outputs(folder, analysis.statistics, config, circumstances, parts, first=first, command=command)
+
+
+def _command(config: Mapping[str, Any]) -> str:
+    """What analyses the same matrices again, in the folder of the report."""
+    key = ("--key", config["key"]) if config.get("key") else ()
+    return shlex.join(
+        ("pigmm", "analyze", str(config["matrices"]), *key, "--symmetry", config["symmetry"], "--out", ".")
+    )
 
 
 def _couplings(stack: Float[np.ndarray, "N m n"], symmetry: Separate) -> tuple[CouplingStudy, ...]:

@@ -1,6 +1,6 @@
 """The part of a run folder that is made of the matrices themselves: tables, a figure, and a section of the report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,13 +11,31 @@ from analysis.model.status import OK
 from analysis.show.inspection_tables import TABLES, largest, significant
 from analysis.show.quantiles import CAPTION, draw_quantiles
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.content import (
+    Cell,
+    Content,
+    Files,
+    Grid,
+    Paragraph,
+    Picture,
+    Section,
+    Verdict,
+    drawn_graph,
+    explained,
+)
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
-from invariants import Graph, latex
 
 TITLE = "Which symmetry, how Gaussian?"
 FIGURE = "quantiles"
+QUESTION, TAILS = "Which permutations?", "How heavy are the tails?"
+AGREED: dict[str, str] = {
+    "none": "no permutation, since positions in the matrix differ",
+    "not tested": "permutations that were not tested",
+    Permutations.SIMULTANEOUS: "rows and columns permuted together, not apart",
+    Permutations.INDEPENDENT: "rows and columns permuted apart",
+}
+"""The accepted permutations in words; others are permutations of what they name."""
 
 
 def inspection_part(findings: Findings) -> Part:
@@ -29,41 +47,49 @@ def inspection_part(findings: Findings) -> Part:
 
 
 def section(findings: Findings) -> Section:
-    """The section of the report: a sentence for each layer, a table, the figure, and what was left out."""
+    """The section of the report: a table, the figure, and what was left out."""
     inspections, remarks = findings
     remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != OK)
-    shown: list[Content] = [Paragraph(sentence) for sentence in _sentences(inspections)]
-    if inspections:
-        shown += [*_table(inspections), Picture(FIGURE, CAPTION)]
-    return Section(TITLE, [*shown, *map(Paragraph, remarks)])
+    shown: list[Content] = [*_table(inspections), Picture(FIGURE, CAPTION)] if inspections else []
+    verdicts = (whole_law_verdict(inspections), tails_verdict(inspections)) if inspections else ()
+    return Section(TITLE, [*shown, *map(Paragraph, remarks)], verdicts)
 
 
-def _sentences(inspections: Sequence[Inspection]) -> Iterator[str]:
-    """What holds of each layer at its last inspected epoch."""
+def whole_law_verdict(inspections: Sequence[Inspection]) -> Verdict:
+    """The permutations that the whole law of the entries agrees with at the last inspected epoch, layers together."""
+    found = (
+        f"{_layers(group)} with {AGREED.get(accepted, f'permutations of {accepted} only')}{_chance(group)}"
+        for accepted, group in _grouped(inspections, lambda one: one.accepted).items()
+    )
+    text = f"By the whole law of the entries{_when(inspections)}, the data agree: {'; '.join(found)}."
+    return Verdict(QUESTION, [text])
+
+
+def tails_verdict(inspections: Sequence[Inspection]) -> Verdict:
+    """Whether tails differ from a Gaussian's at the last inspected epoch, layers of one answer together."""
+    found = (f"{_layers(group)}: {text}" for text, group in _grouped(inspections, _tails).items())
+    return Verdict(TAILS, [f"{'; '.join(found)}{_when(inspections)}."])
+
+
+def _grouped(inspections: Sequence[Inspection], answer: Callable[[Inspection], str]) -> dict[str, list[Inspection]]:
+    """The last inspection of every layer, by what is to be said of it."""
+    groups: dict[str, list[Inspection]] = {}
     for one in {one.layer: one for one in inspections}.values():
-        paper, every = significant(one)
-        deviation, graph = largest(one)
-        yield (
-            f"{one.layer} at epoch {one.epoch}: by a test of the whole law of the entries, {_symmetry(one.accepted)}; "
-            f"{_tails(one)}. Of the cubic and quartic invariants {paper} of the {int(np.sum(one.predicted))} predicted "
-            f"above and {every} of all {len(one.graphs)} deviate from the Gaussian model, the most by "
-            f"{_short(deviation)} standard deviations ({_formula(graph)})."
-        )
+        groups.setdefault(answer(one), []).append(one)
+    return groups
 
 
-def _symmetry(accepted: str) -> str:
-    return {
-        "none": "every permutation symmetry is rejected, since positions in the matrix differ",
-        "not tested": "permutation symmetries were not tested",
-        Permutations.SIMULTANEOUS: "the data agree with rows and columns permuted simultaneously, as the model "
-        "supposes, but not independently",
-        Permutations.INDEPENDENT: "the data agree even with rows and columns permuted independently, more than the "
-        "model supposes",
-    }.get(accepted, f"the data agree only with permutations of {accepted}, less than the model supposes")
+def _layers(group: Sequence[Inspection]) -> str:
+    return ", ".join(one.layer for one in group)
+
+
+def _when(inspections: Sequence[Inspection]) -> str:
+    epochs = {one.epoch for one in inspections}
+    return f" at epoch {max(epochs)}" if len(epochs) > 1 else ""
 
 
 def _tails(one: Inspection) -> str:
-    """Whether a block has tails other than a Gaussian's, at 5 % after Bonferroni's correction for the four blocks."""
+    """Whether a block has tails other than a Gaussian's, at 5 % after Bonferroni's correction for the blocks."""
     kurtosis, block = one.shape.kurtosis, _clearest(one)
     if np.isnan(kurtosis.p[block]):
         return "tails were not tested"
@@ -71,6 +97,12 @@ def _tails(one: Inspection) -> str:
         return "no block has tails that differ clearly from a Gaussian's"
     kind = "heavier" if kurtosis.value[block] > 0 else "lighter"
     return f"tails are {kind} than a Gaussian's, most clearly in {one.blocks[block]} (excess kurtosis {_kurtosis(one)})"
+
+
+def _chance(group: Sequence[Inspection]) -> str:
+    """The smallest p-value of the permutations that are accepted for all of them."""
+    p = [test.p for one in group for kind, test in one.permutations.items() if kind == one.accepted]
+    return f" (p = {page.probability(min(p))})" if p else ""
 
 
 def _clearest(one: Inspection) -> int:
@@ -88,7 +120,7 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
     first = inspections[0]
     tested = tuple(f"p {group.name.lower()}" for group in first.permutations)
     counts = (f"of {int(np.sum(first.predicted))}", f"of {len(first.graphs)}")
-    header = ("layer", "epoch", "accepted", *tested, "excess kurtosis", *counts, "largest deviation")
+    header = ("layer", "epoch", "accepted", *tested, "excess kurtosis", *counts, "largest deviation", "of")
     layers = dict.fromkeys(one.layer for one in inspections)
     rows = [_row(one) for layer in layers for one in inspections if one.layer == layer]
     about = (
@@ -97,7 +129,7 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
         "number of invariants that deviate at a false-discovery rate of 5 % within the epochs and layers that deviate "
         "at all, and the largest deviation |theory − mean| / std."
     )
-    return Paragraph(about), Grid(header, rows), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
+    return explained(about), Grid(header, rows), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
 
 
 def _row(one: Inspection) -> tuple[Cell, ...]:
@@ -105,15 +137,10 @@ def _row(one: Inspection) -> tuple[Cell, ...]:
     p = tuple(test.p for test in one.permutations.values())
     tails = f"{_kurtosis(one)}\u00a0({one.blocks[_clearest(one)]})"
     deviation, graph = largest(one)
-    worst = f"{_short(deviation)}\u00a0({one.symmetry.key(graph)})"
-    return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), worst)
+    worst = (_short(deviation), drawn_graph(one.symmetry, graph))
+    return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), *worst)
 
 
 def _short(value: float) -> str:
     """Two significant digits."""
     return page.number(float(f"{value:.2g}"))
-
-
-def _formula(graph: Graph) -> str:
-    """The polynomial in plain text."""
-    return latex(graph).replace(r"\sum", "Σ").translate(str.maketrans("", "", "{}"))

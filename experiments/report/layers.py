@@ -19,12 +19,25 @@ from analysis.show.layers import (
     layer_tables,
 )
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, Sketch, by_epoch
+from experiments.report.content import (
+    Cell,
+    Content,
+    Files,
+    Grid,
+    Paragraph,
+    Picture,
+    Section,
+    Sketch,
+    Verdict,
+    by_epoch,
+    explained,
+)
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 
 TITLE = "Connections between layers"
 NAME = "layers"
+QUESTION = "Are layers independent?"
 MOST = 8
 """Cumulants in the table of the page; the file has all."""
 ABOUT = (
@@ -58,12 +71,15 @@ def layers_part(path: LayersPath | None, names: Sequence[str]) -> Part:
         return Part(Section(TITLE, [Paragraph(text)]), {}, {}, {})
     figures = {NAME: picture(draw_layers, path, names)} if len(path.epochs) > 1 else {}
     content = list(_content(path, names))
-    return Part(Section(TITLE, content), layer_tables(path, names), figures, {NAME: layer_entries(path, names)})
+    verdict = Verdict(QUESTION, (f"{_verdict(path.at[-1])}{_at_the_end(path)}.",))
+    return Part(
+        Section(TITLE, content, (verdict,)), layer_tables(path, names), figures, {NAME: layer_entries(path, names)}
+    )
 
 
 def _content(path: LayersPath, names: Sequence[str]) -> Iterator[Content]:
-    last, when = path.at[-1], f" at epoch {path.epochs[-1]}" if len(path.epochs) > 1 else ""
-    yield Paragraph(ABOUT)
+    last, when = path.at[-1], _at_the_end(path)
+    yield explained(ABOUT)
     yield Paragraph(f"{_verdict(last)}{when}. {_cumulants_verdict(last)}")
     header = ("hidden layer", "epoch", "sums: rho", "95 % interval", "p, relabelled", "p, joined")
     header += ("balance", "p, relabelled", "p, joined")
@@ -75,6 +91,10 @@ def _content(path: LayersPath, names: Sequence[str]) -> Iterator[Content]:
         yield Picture(NAME, FIGURE_CAPTION)
     for status in dict.fromkeys(_statuses(last)):
         yield Paragraph(f"{status}.")
+
+
+def _at_the_end(path: LayersPath) -> str:
+    return f" at epoch {path.epochs[-1]}" if len(path.epochs) > 1 else ""
 
 
 def _verdict(found: Layers) -> str:
@@ -126,13 +146,13 @@ def _cumulants(found: Layers, when: str, names: Sequence[str]) -> Iterator[Conte
     unit = one.standardised / np.where(one.value == 0, np.nan, one.value)
     rows = [
         (
-            *(Sketch(one.graphs[i], separate=True), str(one.graphs[i])),
+            Sketch(one.graphs[i], separate=True),
             page.measured(float(one.standardised[i]), float(one.se[i] * unit[i])) + "\u00a0*" * bool(one.q[i] < LEVEL),
             _number(one.z[i]),
         )
         for i in shown
     ]
-    yield Grid(("graph", "edges layer:row-column", "cumulant", "z"), rows)
+    yield Grid(("graph", "cumulant", "z"), rows)
 
 
 def _statuses(found: Layers) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The analysis of whole networks that did not come from this program: what `pigmm analyze --chain` writes and says."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from analysis.symmetry.base import chosen_members, finite_members
 from analysis.symmetry.chain import chain_of
 from experiments.errors import UserError
 from experiments.report import page
-from experiments.report.content import Document, Grid, Paragraph, Section
+from experiments.report.content import Document, Grid, Paragraph, Section, Verdicts, verdicts_of
 from experiments.report.layers import layers_part
 from experiments.report.matrices import read_stack
 from experiments.report.outputs import REPORT, write_part
@@ -99,13 +100,15 @@ def _write(folder: RunFolder, found: Layers, symmetry: Chain, config: Mapping[st
     folder.write_json("fit.json", [layers_entry(found, config["chain"])])
     figures = write_part(folder, part)
     sizes = "-".join(map(str, symmetry.sizes))
-    lead = (Paragraph(_opening(found, symmetry)),)
+    lead = (Verdicts(verdicts_of([part.section])), Paragraph(_opening(found, symmetry)))
     rows = list(zip(symmetry.parameter_names, found.fit.model.parameters.tolist(), strict=True))
     law = Section("The fitted law", [Paragraph(PARAMETERS), Grid(("parameter", "value"), rows)])
+    files, names = config["matrices"], config["chain"] if len(config["matrices"]) == 1 else ()
+    command = shlex.join(("pigmm", "analyze", *files, "--chain", *names, "--out", "."))
     listed = {**config, **{f"version of {name}": version for name, version in versions().items()}}
     origin = Section("Provenance", [Grid(("setting", "value"), [(name, str(value)) for name, value in listed.items()])])
     return folder.write_text(
-        REPORT, page.document(Document(f"Networks {sizes}", lead, (part.section, law, origin)), figures)
+        REPORT, page.document(Document(f"Networks {sizes}", lead, (part.section, law, origin), command), figures)
     )
 
 

@@ -34,6 +34,7 @@ def write_outputs(
     parts: Sequence[Part] = (),
     pictures: Mapping[str, Drawn] | None = None,
     first: Sequence[Part] = (),
+    command: str = "",
 ) -> Path:
     """Write everything a reader looks at, all from the same numbers; returns the path of the report.
 
@@ -45,6 +46,7 @@ def write_outputs(
         parts: further sections.
         pictures: the figures, where they are drawn already.
         first: sections that stand above all others.
+        command: what makes the report again.
     """
     if pictures is None:
         pictures = {name: picture(figures.draw, statistics, name) for name in figures.available(statistics)}
@@ -55,16 +57,16 @@ def write_outputs(
     folder.write_json("fit.json", entries)
     for name, table in tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(statistics).csv())
-    pngs = {name: write_picture(folder, name, drawn) for name, drawn in pictures.items()}
+    shown = {name: write_picture(folder, name, drawn) for name, drawn in pictures.items()}
     for part in (*first, *parts):
-        pngs |= write_part(folder, part)
+        shown |= write_part(folder, part)
     sections, opening = ([part.section for part in some] for some in (parts, first))
-    content = report_document(statistics, config, provenance, tuple(pictures), sections, opening)
-    return folder.write_text(REPORT, document(content, pngs))
+    content = report_document(statistics, config, provenance, tuple(pictures), sections, opening, command)
+    return folder.write_text(REPORT, document(content, shown))
 
 
-def write_part(folder: RunFolder, part: Part) -> dict[str, bytes]:
-    """Write the files of a section; returns its figures as PNG."""
+def write_part(folder: RunFolder, part: Part) -> dict[str, Drawn]:
+    """Write the files of a section; returns its figures."""
     for name, table in part.tables.items():
         folder.write_text(f"tables/{name}.csv", table.csv())
     for name, value in part.json.items():

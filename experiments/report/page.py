@@ -1,10 +1,12 @@
-"""Elements of a static HTML page: they take plain text and numbers and escape everything."""
+"""Elements of an HTML page: they take plain text and numbers and escape everything."""
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from experiments.report import assets
 from experiments.report.content import (
     Cell,
     Content,
@@ -17,6 +19,8 @@ from experiments.report.content import (
     Picture,
     Sketch,
     Tiles,
+    Verdict,
+    Verdicts,
 )
 from experiments.report.sketch import sketch
 
@@ -24,40 +28,10 @@ FORMATS = ("pdf", "png")
 """Files that every figure is written in."""
 LINE = 32
 """Characters of text in a column of a table that is not broken into lines."""
-CSS = """
-:root { color: #1c1f23; background: #fff; font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
-body { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 1rem 0 .5rem; overflow-wrap: anywhere }
-h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; padding-top: .75rem; border-top: 1px solid #d8dce1 }
-h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
-p { max-width: 46rem; overflow-wrap: anywhere }
-a { color: #005a94 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0 }
-.tiles div { background: #f3f5f7; border-radius: .5rem; padding: .75rem 1rem }
-.tiles dt { font-size: .85rem; color: #4a525b }
-.tiles dd { margin: .15rem 0 0; font-size: 1.2rem; font-weight: 600; font-variant-numeric: tabular-nums }
-figure { margin: 1.75rem 0 2.5rem; break-inside: avoid }
-figure img { display: block; max-width: 100%; height: auto; margin: 0 auto }
-figcaption { margin: .75rem 0 0; font-size: .92rem; color: #333a41; max-width: 46rem }
-.links { display: block }
-.scroll { overflow: auto; max-height: 32rem; width: fit-content; max-width: 100%; border: 1px solid #d8dce1 }
-table { border-collapse: collapse; font-size: .86rem; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .45rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e8ebee }
-thead th { position: sticky; top: 0; background: #f3f5f7 }
-.number { text-align: right; white-space: nowrap }
-tbody th { font-weight: 500 }
-.text { overflow-wrap: break-word }
-.line { white-space: nowrap }
-td svg, th svg { display: block }
-details { margin: .75rem 0 }
-summary { cursor: pointer; padding: .25rem 0 }
-@media print {
-  body { max-width: none; padding: 0; font-size: 10pt }
-  .scroll { max-height: none; overflow: visible }
-  thead th { position: static }
-  details:not([open]) { display: none }
-}
-"""
+Pictures = Mapping[str, Mapping[str, bytes]]
+"""By name of the figure and format: PNG, and of charts the JSON that the page draws."""
+LONG = 30
+"""Rows from which a table scrolls in a box of its own height."""
 
 
 def number(value: Cell) -> str:
@@ -100,13 +74,25 @@ def tiles(numbers: Mapping[str, str]) -> str:
     return f'<dl class="tiles">{items}</dl>'
 
 
+def verdicts(answers: Sequence[Verdict]) -> str:
+    """Questions with their answers; each question leads to the section that answers it."""
+    rows = (
+        f"<div><dt>{link(f'#{anchor(one.section)}', one.question) if one.section else escape(one.question)}</dt>"
+        f"<dd>{''.join(_cell(piece) for piece in one.answer)}</dd></div>"
+        for one in answers
+    )
+    return f'<dl class="verdicts">{"".join(rows)}</dl>'
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     """A table whose first column names the rows; columns of numbers are aligned to the right."""
     kinds = [_kind([row[k] for row in rows]) for k in range(len(header))]
     titles = zip(kinds, header, strict=True)
     head = "".join(f'<th scope="col" class="{kind}">{escape(name)}</th>' for kind, name in titles)
     body = "".join(f"<tr>{_row(kinds, row)}</tr>" for row in rows)
-    return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    box = f'class="scroll{" long" * (len(rows) > LONG)}" tabindex="0" role="region" '
+    box += f'aria-label="table: {escape(", ".join(header))}"'
+    return f"<div {box}><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _kind(column: Sequence[Cell]) -> str:
@@ -116,12 +102,20 @@ def _kind(column: Sequence[Cell]) -> str:
     return "line" if all(isinstance(cell, Sketch) or len(str(cell)) <= LINE for cell in column) else "text"
 
 
-def figure(png: bytes, alt: str, caption: str, links: str = "") -> str:
-    """A picture inside the page, its text for those who do not see it, and its caption."""
+def figure(name: str, drawn: Mapping[str, bytes], caption: str, command: str = "") -> str:
+    """A picture inside the page with its caption, files and command; of a chart also the numbers to draw it from."""
+    png = drawn["png"]
     source = base64.b64encode(png).decode("ascii")
     width = int.from_bytes(png[16:20], "big") // 2  # of the PNG header; two of its pixels are one of the page
-    image = f'<img src="data:image/png;base64,{source}" width="{width}" alt="{escape(alt)}">'
-    return f'<figure>{image}<figcaption>{escape(caption)} <span class="links">{links}</span></figcaption></figure>'
+    alt = escape(f"Figure {name}: {caption}")
+    image = f'<img src="data:image/png;base64,{source}" width="{width}" alt="{alt}">'
+    # Within a script element "<" could end it; as an escape it means the same to JSON.
+    numbers = drawn["json"].decode().replace("<", r"\u003c") if "json" in drawn else ""
+    data = f'<script type="application/json">{numbers}</script>' if numbers else ""
+    links = ", ".join(link(f"figures/{name}.{kind}", kind) for kind in (*FORMATS, "csv") if kind in drawn)
+    again = f" · again by <code>{escape(command)}</code>" if command else ""
+    below = f'<figcaption>{escape(caption)} <span class="links">{links}{again}</span></figcaption>'
+    return f'<figure id="{escape(name)}">{image}{data}{below}</figure>'
 
 
 def link(path: str, text: str) -> str:
@@ -134,34 +128,44 @@ def folded(title: str, content: str) -> str:
     return f"<details><summary>{escape(title)}</summary>{content}</details>"
 
 
+def anchor(title: str) -> str:
+    """What the section of a title is linked to by."""
+    return "section-" + re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
 def section(title: str, *content: str) -> str:
     """A section under a heading."""
-    return f"<section><h2>{escape(title)}</h2>{''.join(content)}</section>"
+    return f'<section><h2 id="{anchor(title)}">{escape(title)}</h2>{"".join(content)}</section>'
 
 
 def page(title: str, *content: str) -> str:
-    """A whole page: self-contained, and forbidden by its own policy to load or run anything."""
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    """A whole page: self-contained, and forbidden by its own policy to load anything or to run any other script."""
     head = (
-        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f'<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{assets.policy()}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
-        f"<style>{CSS}</style>"
+        f"<style>{assets.style()}</style>"
     )
-    body = f"<main><h1>{escape(title)}</h1>{''.join(content)}</main>"
+    body = f"<main><h1>{escape(title)}</h1>{''.join(content)}</main><script>{assets.script()}</script>"
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
-def document(content: Document, pictures: Mapping[str, bytes]) -> str:
-    """A whole page of content; `pictures` are the figures as PNG, links lead to files beside the page."""
+def document(content: Document, pictures: Pictures) -> str:
+    """A whole page of content; `pictures` are the figures in every format, links lead to files beside the page."""
+    command = content.command
     return page(
         content.title,
-        *(_element(item, pictures) for item in content.lead),
-        *(section(part.title, *(_element(item, pictures) for item in part.content)) for part in content.sections),
+        *(_element(item, pictures, command) for item in content.lead),
+        *(
+            section(part.title, *(_element(item, pictures, command) for item in part.content))
+            for part in content.sections
+        ),
     )
 
 
-def _element(item: Content, pictures: Mapping[str, bytes]) -> str:
+def _element(item: Content, pictures: Pictures, command: str) -> str:
     match item:
+        case Verdicts(answers):
+            return verdicts(answers)
         case Paragraph(text):
             return paragraph(text)
         case Heading(text):
@@ -171,12 +175,11 @@ def _element(item: Content, pictures: Mapping[str, bytes]) -> str:
         case Tiles(numbers):
             return tiles(numbers)
         case Picture(name, caption):
-            links = ", ".join(link(f"figures/{name}.{kind}", kind) for kind in FORMATS)
-            return figure(pictures[name], f"Figure {name}: {caption}", caption, links)
+            return figure(name, pictures[name], caption, command)
         case Files(links):
             return ", ".join(link(path, text) for path, text in links)
         case Folded(title, content):
-            return folded(title, "".join(_element(inner, pictures) for inner in content))
+            return folded(title, "".join(_element(inner, pictures, command) for inner in content))
 
 
 def _row(kinds: Sequence[str], row: Sequence[Cell]) -> str:
@@ -186,4 +189,6 @@ def _row(kinds: Sequence[str], row: Sequence[Cell]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    return sketch(*cell) if isinstance(cell, Sketch) else escape(number(cell))
+    if isinstance(cell, Sketch):
+        return sketch(cell.graph, cell.separate, cell.directed) + escape(f" {cell.name}" if cell.name else "")
+    return escape(number(cell))

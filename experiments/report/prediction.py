@@ -9,7 +9,7 @@ from analysis.prediction import Prediction, predict_loss
 from analysis.recording import Recording
 from analysis.show.predictions import CAPTION, draw_predictions, importance, prediction_entry, scores
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, explained
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 
@@ -51,7 +51,7 @@ def prediction_part(predictions: Sequence[Prediction]) -> Part:
 def _content(predictions: Sequence[Prediction]) -> Iterator[Content]:
     made = [one for one in predictions if one.scores]
     if made:
-        yield Paragraph(ABOUT)
+        yield explained(ABOUT)
         header = ("epoch", "set", "features", "members", "R²", "shuffled", "p", "R² of the loss")
         yield Grid(header, [row for one in made for row in _rows(one)])
         yield Files([(f"tables/{FILE}.csv", "csv"), (f"{FILE}.json", "json")])

@@ -26,7 +26,14 @@ from experiments.report.content import (
     Picture,
     Section,
     Tiles,
+    Verdicts,
+    drawn_graph,
+    drawn_invariant,
+    explained,
+    lists_edges,
+    verdicts_of,
 )
+from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict
 
 KINDS = {
     "simultaneous": "simultaneous permutations of rows and columns",
@@ -52,6 +59,7 @@ def report_document(
     drawn: Sequence[str],
     sections: Sequence[Section] = (),
     first: Sequence[Section] = (),
+    command: str = "",
 ) -> Document:
     """The report of an ensemble.
 
@@ -62,23 +70,30 @@ def report_document(
         drawn: names of the figures that there are.
         sections: further parts of the page.
         first: parts that stand above all others.
+        command: what makes the report again.
     """
     t = statistics
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
     title = "Weight matrices of an ensemble"
     pictures = [Picture(name, figures.FIGURES[name].caption) for name in drawn]
+    key = Section("Key numbers", tuple(_key_numbers(t)), (moved_verdict(t), predicted_verdict(t), sure_verdict(t)))
+    answers = (symmetry_verdict(t)._replace(section=key.title), *verdicts_of([*first, key, *sections]))
+    opening = _what_was_run(t, settings, bool(config.get("start")))
     return Document(
         f"{title} trained on {settings['dataset']}" if "dataset" in settings else title,
-        (Paragraph(_what_was_run(t, settings, bool(config.get("start")))), Tiles(_headline(t))),
+        (Verdicts(answers), Paragraph(opening), Tiles(_headline(t))),
         (
             *first,
-            Section("Key numbers", tuple(_key_numbers(t))),
+            key,
             Section("Figures", pictures),
             *sections,
             *((Section("As published", _published()),) if t.published else ()),
-            Section("Tables", [_table(name, make(t)) for name, make in tables.TABLES.items()]),
+            Section(
+                "Tables", [_drawn_invariants(t), *(_table(t, name, make(t)) for name, make in tables.TABLES.items())]
+            ),
             Section("Provenance", tuple(_provenance(config, provenance))),
         ),
+        command,
     )
 
 
@@ -91,11 +106,12 @@ def _what_was_run(t: Statistics, settings: Mapping[str, str], started: bool) -> 
     epochs = f"epochs {t.epochs[0]} to {t.epochs[-1]}" if len(t.epochs) > 1 else f"epoch {t.epochs[0]}"
     run = f"An ensemble of size {t.members.max()}, recorded at {epochs}{how}."
     low, high, kind = t.names[t.low], t.names[t.high], t.symmetry.name
+    span = "" if lists_edges(low[0]) else f", {low[0]} to {low[-1]}"
     return (
         f"{run} For each of its matrices {', '.join(layer_titles(t))} there are {len(t.names)} invariants of "
         f"{KINDS.get(kind, kind)}. The Gaussian law with this symmetry, of {len(t.symmetry.parameter_names)} "
-        f"parameters, is fitted to the linear and quadratic ones, {low[0]} to {low[-1]}, and predicts "
-        f"{len(high)} cubic and quartic ones."
+        f"parameters, is fitted to the {len(low)} linear and quadratic ones{span}, and predicts the {len(high)} cubic "
+        "and quartic ones."
     )
 
 
@@ -131,7 +147,7 @@ def _key_numbers(t: Statistics) -> Iterator[Content]:
     count = len(t.symmetry.predicted)
     yield Heading(f"The smallest model that the data accept, and how many of the {count} invariants deviate")
     yield Grid(header, [(str(t.epochs[e]), *_verdicts(t, e)) for e in early])
-    yield Paragraph(
+    yield explained(
         "Accepted: the smallest model of the family, with its number of parameters, that Wald tests with the members' "
         "own covariance do not reject at 5 % within the full one, together with all models that contain it; p: the "
         "test of the model with separate permutations of rows and columns (5 parameters), of second moments only; "
@@ -178,14 +194,31 @@ def _verdicts(t: Statistics, e: int) -> Iterator[str]:
 
 
 def _largest_deviations(t: Statistics, e: int) -> Iterator[str]:
-    value, _, position = (numbers[e] for numbers in largest_deviation(t))
-    for largest, which in zip(value.tolist(), position.tolist(), strict=True):
-        yield f"{page.number(largest)}\u00a0({t.names[t.high][which]})" if np.isfinite(largest) else "–"
+    value, error, position = (numbers[e].tolist() for numbers in largest_deviation(t))
+    for largest, uncertain, which in zip(value, error, position, strict=True):
+        name = t.names[t.high][which]
+        yield f"{page.measured(largest, uncertain)}\u00a0({name})" if np.isfinite(largest) else "–"
 
 
-def _table(name: str, table: tables.Table) -> Folded:
+def _drawn_invariants(t: Statistics) -> Folded:
+    rows = [
+        (drawn_graph(t.symmetry, graph), name, degree, "fitted" if k < t.low.stop else "predicted")
+        for k, (name, graph) in enumerate(zip(t.names, t.graphs, strict=True))
+        for degree in (graph.degree,)
+    ]
+    nodes = "filled dots are rows, open ones columns" if t.symmetry.tensors.separate else "dots are indices"
+    about = f"Each is a sum over all indices of a product of entries: {nodes}, each line is one entry."
+    return Folded(
+        f"the {len(rows)} invariants drawn", (Paragraph(about), Grid(("graph", "name", "degree", "is"), rows))
+    )
+
+
+def _table(t: Statistics, name: str, table: tables.Table) -> Folded:
+    """Every row, with invariants drawn where their names only list edges."""
     header = [column.replace("_", " ") for column in table.header]
-    content = (Paragraph(table.caption), Grid(header, table.rows), Files([(f"tables/{name}.csv", "csv")]))
+    drawn = {edges: drawn_invariant(t.symmetry, edges) for edges in t.names if lists_edges(edges)}
+    rows = [tuple(drawn.get(cell, cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows]
+    content = (Paragraph(table.caption), Grid(header, rows), Files([(f"tables/{name}.csv", "csv")]))
     return Folded(f"{name} ({len(table.rows)} rows)", content)
 
 

@@ -12,7 +12,7 @@ from analysis.model.status import OK
 from analysis.recording import Recording, included
 from analysis.show.spectra import CAPTION, draw_spectra, ranks, spectrum_entry
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section
+from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, explained
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 def spectra_of(
     recording: Recording, matrices: Sequence[Float[np.ndarray, "N key_epochs m n"]] | None
 ) -> dict[Place, Spectrum]:
-    """The spectra of every layer at the first and the last epoch; none where matrices were not kept.
+    """The spectra of every layer at the `key_epochs`; none where matrices were not kept.
 
     Args:
         recording: what was recorded.
@@ -47,10 +47,10 @@ def spectra_of(
         return {}
     used, found = included(recording), {}
     key = key_epochs(recording.epochs)
-    for k in dict.fromkeys((0, len(key) - 1)):
+    for k, e in enumerate(key):
         for position, (layer, stacks) in enumerate(zip(recording.layers, matrices, strict=True)):
-            stack = np.asarray(stacks[used[:, key[k], position], k], np.float64)
-            place = Place(layer, int(recording.epochs[key[k]]))
+            stack = np.asarray(stacks[used[:, e, position], k], np.float64)
+            place = Place(layer, int(recording.epochs[e]))
             found[place] = spectrum(stack, recording.symmetries[position])
     return found
 
@@ -60,15 +60,14 @@ def spectrum_part(spectra: Mapping[Place, Spectrum]) -> Part:
     if not spectra:
         text = "The matrices were not kept: run again with --save-weights to see this section."
         return Part(Section(TITLE, [Paragraph(text)]), {}, {}, {})
-    last = {place.layer: one for place, one in spectra.items()}
     named = {f"{place.layer} at epoch {place.epoch}": one for place, one in spectra.items()}
     entries = [{**place._asdict(), **spectrum_entry(one)} for place, one in spectra.items()]
-    figures = {FILE: picture(draw_spectra, last)}
+    figures = {FILE: picture(draw_spectra, spectra)}
     return Part(Section(TITLE, list(_content(spectra))), {FILE: ranks(named)}, figures, {FILE: entries})
 
 
 def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
-    yield Paragraph(ABOUT)
+    yield explained(ABOUT)
     header = (
         "layer",
         "epoch",

@@ -131,7 +131,8 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         place = folder.within(PUBLISHED) if published else folder
         drawn = dict(zip(names, pictures, strict=True))
         first = [cumulants_part(every, of_cumulants, rejected_separate(square))]
-        path = write_outputs(place, square, folder.config, provenance, parts, drawn, first)
+        command = "pigmm report .. --as-published" if published else "pigmm report ."
+        path = write_outputs(place, square, folder.config, provenance, parts, drawn, first, command)
     keep(folder, place)
     steps.end()
     return path

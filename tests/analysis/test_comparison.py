@@ -10,10 +10,13 @@ from analysis import Simultaneous
 from analysis.comparison import SideBySide, contrast_recordings
 from analysis.contrast import Ensemble, contrast_ensembles
 from analysis.recording import Recording, Training
-from analysis.show.comparison_figures import FIGURES, available, draw
+from analysis.show.chart import Chart
+from analysis.show.comparison_figures import FIGURES, available
+from analysis.show.comparison_figures import draw as drawn
 from analysis.show.comparison_tables import TABLES, differing, relative_distances
 from analysis.show.drawing import Figure
 from analysis.show.entries import between_entry
+from analysis.show.painting import painted
 from analysis.statistics import largest_deviation
 from invariants import NAMES, PAPER, evaluate
 from tests.synthetic import synthetic
@@ -39,6 +42,12 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
             np.ones((members, epochs), dtype=bool),
         ),
     )
+
+
+def draw(several: SideBySide, name: str) -> Figure:
+    """The printed figure."""
+    drawing = drawn(several, name)
+    return painted(drawing) if isinstance(drawing, Chart) else drawing
 
 
 def legend(figure: Figure) -> list[str]:

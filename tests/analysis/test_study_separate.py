@@ -16,9 +16,10 @@ from analysis.recording import Recording
 from analysis.show.drawing import render
 from analysis.show.entries import statistics_entry
 from analysis.show.matrices import draw_matrices, matrices
+from analysis.show.painting import painted
 from analysis.statistics import variance_unit
 from analysis.study import study_recording
-from experiments.report.content import Paragraph
+from experiments.report.content import Grid
 from experiments.report.every_matrix import section
 from invariants import BIPARTITE, bipartite_key, evaluate
 
@@ -45,8 +46,8 @@ def iid(variance: float, shape: tuple[int, int]):
 
 
 def section_text(t: Statistics) -> str:
-    """All text of the section of the report."""
-    return " ".join(item.text for item in section(t).content if isinstance(item, Paragraph))
+    """The names of the rows in the section of a report."""
+    return " ".join(str(row[0]) for item in section(t).content if isinstance(item, Grid) for row in item.rows)
 
 
 @pytest.fixture(scope="module")
@@ -159,11 +160,11 @@ def test_what_is_told_comes_from_the_trajectories(recording):
     table = matrices(t)
     row = dict(zip(table.header, table.rows[2], strict=True))
     assert (row["epoch"], row["matrix"], row["members"], row["vE"]) == (1, "L0", 11, t.parameters[1, 0, 4])
-    figure = draw_matrices(t)
+    figure = painted(draw_matrices(t))
     above, *below = figure.axes
     np.testing.assert_allclose(np.asarray(above.get_lines()[0].get_ydata()), t.w2[:, 0] / np.sqrt(15))
     assert [ax.get_title().split("\u00a0")[0] for ax in below] == ["L0", "L1"]
-    assert render(figure, "png") == render(draw_matrices(t), "png")
+    assert render(figure, "png") == render(painted(draw_matrices(t)), "png")
     assert "L1\u00a0(4\u00a0×\u00a04)" in section_text(t)
 
 
@@ -179,4 +180,4 @@ def test_what_has_no_number_is_null(stack):
     assert statistics_entry(t, (0, 0))["models"]["bipartite"]["loglik"] is None
     assert len(matrices(t).rows) == 1
     assert "M\u00a0(" in section_text(t)
-    assert render(draw_matrices(t), "png")
+    assert render(painted(draw_matrices(t)), "png")

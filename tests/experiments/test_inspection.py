@@ -10,7 +10,9 @@ from analysis.inference.randomisation import Permutations
 from analysis.inspection import MOST_ENTRIES, Findings, inspect, inspect_recording, key_epochs
 from analysis.recording import Recording
 from analysis.show.inspection_tables import TABLES, largest, significant
+from analysis.show.painting import painted
 from analysis.show.quantiles import draw_quantiles
+from experiments.report.content import Grid, Sketch
 from experiments.report.inspection import inspection_part, section
 from experiments.report.outputs import write_part
 from experiments.store.run_folder import RunFolder
@@ -176,16 +178,18 @@ def test_tables_have_a_row_for_each_inspection_and_invariant(plain, heavy):
 
 def test_the_section_says_in_words_what_the_last_epoch_shows(plain, heavy):
     html = str(section(Findings((plain, heavy), ())))
-    assert "L1 at epoch 5: by a test of the whole law of the entries, the data agree even with rows and columns" in html
+    assert "By the whole law of the entries at epoch 5, the data agree: L1 with rows and columns permuted apart" in html
     assert "tails are heavier" in html
     columns = heavy._replace(accepted=Permutations.COLUMNS)
-    assert "only with permutations of columns, less than the model" in str(section(Findings((columns,), ())))
+    assert "the data agree: L1 with permutations of columns only" in str(section(Findings((columns,), ())))
 
 
-def test_a_formula_is_readable(plain):
+def test_the_largest_deviation_stands_beside_the_drawing_of_its_graph(plain):
     graph = Graph.parse("0-0,0-1,1-0")
     chosen = plain._replace(deviation=np.where([g == graph for g in GRAPHS], 9.0, 0.0))
-    assert "9 standard deviations (Σ M_ii M_ij M_ji)" in str(section(Findings((chosen,), ())))
+    (grid,) = (item for item in section(Findings((chosen,), ())).content if isinstance(item, Grid))
+    assert grid.rows[0][-2] == "9"
+    assert grid.rows[0][-1] == Sketch(graph, separate=False)
 
 
 def test_files_are_written(tmp_path, plain, heavy):
@@ -202,7 +206,7 @@ def test_files_are_written(tmp_path, plain, heavy):
 
 
 def test_the_figure_draws_distances_of_both_ends_and_four_blocks(plain, heavy):
-    distances, coordinates = draw_quantiles((plain, plain._replace(epoch=1), heavy)).axes
+    distances, coordinates = painted(draw_quantiles((plain, plain._replace(epoch=1), heavy))).axes
     drawn = {line.get_label(): line.get_ydata() for line in distances.get_lines()[1:]}
     assert list(drawn) == ["epoch 0", "epoch 5"]
     np.testing.assert_array_equal(drawn["epoch 5"], heavy.distances.observed)
@@ -226,5 +230,5 @@ def test_other_symmetries_are_inspected_with_the_permutations_that_act_on_them()
     assert symmetric.shape.kurtosis.value.shape == (3,)
     for one in (rectangular, symmetric):
         assert len(TABLES["all_invariants"]([one]).rows) == len(one.graphs)
-        assert draw_quantiles([one]).axes
+        assert painted(draw_quantiles([one])).axes
         assert section(Findings((one,), ())).content

@@ -1,5 +1,8 @@
 """The report: its numbers, its sources, and that nothing given to it can run or load anything."""
 
+import base64
+import hashlib
+import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -12,14 +15,16 @@ from analysis.show.style import MODEL_TITLES
 from analysis.show.tables import TABLES
 from experiments.report import page
 from experiments.report.report import report_document
+from experiments.report.verdicts import MOVED, PREDICTED, SURE, SYMMETRY
 from tests.synthetic import synthetic, with_diverged_members
 
 CONFIG = {"dataset": "mnist", "train": {"init": "uniform", "weight_decay": 0.01, "members": 30}}
+PICTURE = {"png": b"a picture", "pdf": b"", "json": b'{"a": "</script>"}'}
 PROVENANCE = {"git": {"commit": "0123abc"}, "seconds": 12.5}
 
 
 def report(trajectories, config, provenance) -> str:
-    pictures = dict.fromkeys(available(trajectories), b"a picture")
+    pictures = dict.fromkeys(available(trajectories), PICTURE)
     return page.document(report_document(trajectories, config, provenance, tuple(pictures)), pictures)
 
 
@@ -45,7 +50,7 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if not self.open or self.open[-1] != "style":
+        if not self.open or self.open[-1] not in ("style", "script"):
             self.text += data.replace("\u00a0", " ") + "\n"
 
     def attributes(self, tag: str, name: str) -> list[str]:
@@ -83,7 +88,8 @@ def test_it_holds_the_key_numbers(run, outline):
             assert f"{short[0]} ({short[1]} to {short[2]})" in outline.text
     for e in (0, 13):
         for deviation in run.deviation[e]:
-            assert f"{deviation.max():.4g} (I{14 + np.argmax(deviation)})" in outline.text
+            text = page.measured(deviation.max(), 1 / np.sqrt(30)).replace("\u00a0", " ")
+            assert f"{text} (I{14 + np.argmax(deviation)})" in outline.text
 
 
 @pytest.mark.parametrize(
@@ -123,8 +129,34 @@ def test_it_loads_nothing_and_links_only_to_files_of_the_run_folder(outline):
     assert all(source.startswith("data:image/png;base64,") for source in outline.attributes("img", "src"))
     expected = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")}
     expected |= {f"tables/{name}.csv" for name in TABLES}
-    assert set(outline.attributes("a", "href")) == expected
-    assert {"script", "link", "iframe"}.isdisjoint(tag for tag, _ in outline.tags)
+    inside = {href for href in outline.attributes("a", "href") if href.startswith("#")}
+    assert {href.removeprefix("#") for href in inside} <= {attributes.get("id") for _, attributes in outline.tags}
+    assert set(outline.attributes("a", "href")) - inside == expected
+    assert {"link", "iframe"}.isdisjoint(tag for tag, _ in outline.tags)
+
+
+def test_one_script_runs_that_its_policy_names_by_its_digest_and_the_others_are_data(run):
+    html = report(run, CONFIG, PROVENANCE)
+    script = html[html.rindex("<script>") + len("<script>") : html.rindex("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = Outline(html).tags[3][1]["content"] or ""
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe-eval" not in policy
+    kinds = [attributes.get("type") for tag, attributes in Outline(html).tags if tag == "script"]
+    assert kinds == ["application/json"] * len(FIGURES) + [None]
+    data = html.split('<script type="application/json">')[1].split("</script>")[0]
+    assert json.loads(data) == {"a": "</script>"}
+
+
+def test_it_opens_with_an_answer_to_every_question(run, outline):
+    opening = outline.text.split("An ensemble of size")[0]
+    for question in (SYMMETRY, MOVED, PREDICTED, SURE):
+        assert question in opening
+    assert "By second moments at epoch 13, L1 and L2: S_D × S_D with 5 parameters (p = " in opening
+    assert f"L2 is at W2 = {run.w2[-1, 1]:.3g} (95 % interval" in opening
+    assert f"predicts {int(np.sum(run.q[-1] >= 0.05))} of 78 cubic and quartic means" in opening
+    assert "27 of 30 members enter, so a mean is known to 0.19 of the spread" in opening
 
 
 def test_it_lists_configuration_provenance_and_sources(outline):
@@ -137,7 +169,7 @@ def test_hostile_text_is_shown_and_never_interpreted():
     t = replace(synthetic(epochs=2, layers=1, members=4), status=np.array([[hostile], ["ok"]]))
     html = report(t, {"dataset": hostile, hostile: hostile}, {hostile: {hostile: hostile}})
     outline = Outline(html)
-    assert "<script" not in html
+    assert html.count("<script") == 1 + len(outline.attributes("script", "type"))
     assert f"trained on {hostile}" in outline.text
     assert f"{hostile}.{hostile}\n" in outline.text
     assert "onload" not in {name for _, attributes in outline.tags for name in attributes}

@@ -7,13 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.show.drawing import render
-from analysis.show.figures import FIGURES, available, draw
+from analysis.show.chart import Chart
+from analysis.show.drawing import Figure, render
+from analysis.show.figures import FIGURES, available
+from analysis.show.figures import draw as drawn
+from analysis.show.painting import painted
 from analysis.show.style import invariant_labels
 from analysis.statistics import initial_deviation, normalised_change
 from tests.synthetic import synthetic, with_diverged_members
 
 SOURCES = Path(__file__).resolve().parents[3]
+
+
+def draw(t, name) -> Figure:
+    """The printed figure."""
+    drawing = drawn(t, name)
+    return painted(drawing) if isinstance(drawing, Chart) else drawing
 
 
 def solid_curves(ax):

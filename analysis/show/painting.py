@@ -1,0 +1,103 @@
+"""A chart as a printed figure."""
+
+from collections.abc import Mapping
+from math import lcm
+from typing import Any
+
+from analysis.show.chart import Chart, Curve, Look, Panel, looks
+from analysis.show.drawing import Axes, Figure, epoch_ticks, interval, laid_out, legend, symlog
+from analysis.show.style import FEW, NOISE
+
+DOTS: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4}
+CHANCE = (0, (1, 3))
+"""The dashes of what shows by chance, apart from those of any curve."""
+
+
+def painted(chart: Chart) -> Figure:
+    """The figure of a chart, in the style of all figures; of a chart with a slider, what is to be printed."""
+    return laid_out(lambda figure: _paint(figure, chart))
+
+
+def _paint(figure: Figure, chart: Chart) -> Figure:
+    figure.set_size_inches(*chart.size)
+    grid = _axes(figure, chart)
+    earlier: list[str] = []
+    for row, axes in zip(chart.rows, grid, strict=True):
+        look = looks(row)
+        for panel, ax in zip(row, axes, strict=True):
+            _panel(ax, panel, look, epochs=chart.epochs)
+        if list(look) != earlier and list(look) != [""]:
+            legend(axes[-1], *axes)
+        earlier = list(look)
+    for r, (row, axes) in enumerate(zip(chart.rows, grid, strict=True)):
+        own = {"all": not r, "row": 1, "none": len(row)}[chart.share]
+        for panel, ax in list(zip(row, axes, strict=True))[:own]:
+            _scale(ax, panel)
+    if chart.label:
+        figure.supylabel(chart.label, fontsize=9)
+    return figure
+
+
+def _axes(figure: Figure, chart: Chart) -> list[list[Axes]]:
+    """Axes of all panels, those of a shorter row wider."""
+    widths = [len(row) for row in chart.rows]
+    columns = lcm(*widths)
+    places = figure.add_gridspec(len(widths), columns)
+    grid: list[list[Axes]] = []
+    for r, count in enumerate(widths):
+        grid.append([])
+        for k in range(count):
+            first = grid[0][0] if chart.share == "all" and r + k else grid[r][0] if chart.share == "row" and k else None
+            step = columns // count
+            ax = figure.add_subplot(places[r, k * step : (k + 1) * step], sharey=first)
+            if first is not None and k:
+                ax.tick_params(labelleft=False)
+            if chart.epochs and len(set(widths)) == 1 and r + 1 < len(widths):
+                ax.tick_params(labelbottom=False)
+            grid[r].append(ax)
+    return grid
+
+
+def _panel(ax: Axes, panel: Panel, look: Mapping[str, Look], epochs: bool) -> None:
+    for band in panel.bands:
+        if band.printed:
+            ax.fill_between(band.x, band.low, band.high, **NOISE)
+    if panel.level == "diagonal":
+        ax.plot(panel.curves[0].x, panel.curves[0].x, color="black", linestyle="-", linewidth=0.8)
+    elif panel.level is not None:
+        ax.axhline(panel.level, color="black", linewidth=0.8)
+    for curve in panel.curves:
+        if curve.printed:
+            _curve(ax, curve, look[curve.name])
+    ax.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+    if epochs and panel.curves:
+        epoch_ticks(ax, panel.curves[0].x)
+
+
+def _curve(ax: Axes, curve: Curve, look: Look) -> None:
+    style: dict[str, Any] = {"color": look.colour, "linestyle": look.dashes, "label": curve.label or curve.name}
+    match curve.mark:
+        case "dotted":
+            style |= {"linestyle": CHANCE, "linewidth": 0.8, "label": None}
+        case "dots":
+            style |= DOTS
+        case "points":
+            style |= {"linestyle": "none", "marker": "."}
+        case "steps":
+            ax.stairs(curve.y[:-1], curve.x, color=look.colour, alpha=0.35, fill=True, label=style["label"])
+            return
+        case "ticks":
+            style |= {"linestyle": "none", "marker": "^", "markersize": 6, "clip_on": False}
+        case "line":
+            style["marker"] = "o" if len(curve.x) <= FEW else None
+    ax.plot(curve.x, curve.y, **style)
+    if curve.low is not None and curve.high is not None:
+        interval(ax, curve.x, curve.low, curve.high, look.colour, bars=curve.mark == "dots" or len(curve.x) <= FEW)
+
+
+def _scale(ax: Axes, panel: Panel) -> None:
+    """The vertical scale of a panel, and of those that share it."""
+    if panel.linear is not None:
+        symlog(ax, panel.linear)
+    if panel.floor is not None:
+        ax.set_ylim(bottom=panel.floor)
