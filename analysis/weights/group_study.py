@@ -1,0 +1,134 @@
+"""One group of matrices to its numbers: the statistics of the ensemble, its traits, its singular values, couplings."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from analysis.coupling_study import CouplingStudy, study_couplings
+from analysis.inference.couplings import FEWEST
+from analysis.model.marchenko_pastur import Bulk
+from analysis.model.spectrum import outliers
+from analysis.model.status import joined
+from analysis.recording import Recording
+from analysis.statistics import Statistics
+from analysis.study import describe
+from analysis.weights.grouping import Group
+from analysis.weights.measuring import Measured, measured
+from analysis.weights.traits import Traits, traits
+
+ROUNDING = 1e-12
+"""Squared singular values below this part of the largest are rounding errors."""
+
+
+class Outliers(NamedTuple):
+    """Singular values above the bulk of independent entries of the variance vE."""
+
+    singular: Float[np.ndarray, "N p"]
+    """Of each finite member, from the largest."""
+    bulk: Bulk
+    count: Float[np.ndarray, "N"]
+    """How many of a member lie above what the largest of the bulk alone stays below in 95 %."""
+    share: Float[np.ndarray, "N"]
+    """Part of the sum of the squared entries of a member that they carry."""
+    predicted: int
+    """How many of them mean, row and column variances make in large matrices."""
+
+
+class Finding(NamedTuple):
+    """Something unusual about a group."""
+
+    size: float
+    """How large it is: 1 is as large as the variance of the entries."""
+    text: str
+    """A sentence."""
+
+
+class GroupStudy(NamedTuple):
+    """One group of matrices, under separate permutations of rows and columns."""
+
+    group: Group
+    statistics: Statistics
+    """Of the ensemble: law, distances, cumulants, tests; without leading axes."""
+    rms: Float[np.ndarray, "N"]
+    """Root mean square of the entries of each member; NaN where they are not finite."""
+    traits: Traits
+    traits_q: Float[np.ndarray, "traits"]
+    """Their p, adjusted for the false-discovery rate over the groups that differ at all."""
+    outliers: Outliers | None
+    """None for products of thin matrices, and where singular values take too long."""
+    couplings: CouplingStudy | None
+    """None for fewer than five members, and for products of thin matrices."""
+    findings: tuple[Finding, ...]
+    """What is unusual, the largest first."""
+    status: str
+    """"ok", or what is not available and why."""
+
+    @property
+    def unusual(self) -> float:
+        """Size of the largest finding; 0 where there is none."""
+        return max((finding.size for finding in self.findings), default=0.0)
+
+
+def study_group(group: Group) -> GroupStudy:
+    """All numbers of a group, which is read once; without findings, which depend on the other groups.
+
+    Raises:
+        ValueError: if no member is finite.
+    """
+    whole = measured(group)
+    kept = whole.kept
+    excluded = int(np.sum(~whole.finite))
+    statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)
+    own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
+    couplings = _couplings(kept) if len(kept.rms) >= FEWEST and not group.rank else None
+    return GroupStudy(
+        group=group,
+        statistics=statistics,
+        rms=whole.rms,
+        traits=own,
+        traits_q=np.full_like(own.p, np.nan),
+        outliers=None if kept.singular is None else _outliers(kept.singular, statistics),
+        couplings=couplings,
+        findings=(),
+        status=joined([str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]),
+    )
+
+
+def _outliers(singular: Float[np.ndarray, "N p"], statistics: Statistics) -> Outliers:
+    parameters, (rows, columns) = statistics.parameters, statistics.symmetry.shapes[0]
+    bulk, squared = Bulk(float(parameters[-1]), rows, columns), singular**2
+    above = squared > np.maximum(bulk.largest, ROUNDING * squared[:, :1])
+    total = np.sum(squared, axis=1)
+    share = np.sum(squared * above, axis=1) / np.where(total > 0, total, 1.0)
+    return Outliers(singular, bulk, above.sum(axis=1).astype(float), share, len(outliers(parameters, rows, columns)))
+
+
+def _couplings(kept: Measured) -> CouplingStudy:
+    """Of the members less the constant, on which couplings do not depend, but rounding errors do."""
+    rows, columns = kept.symmetry.shapes[0]
+    moments = kept.block_moments.copy()
+    moments[:, 0] -= kept.shift * np.sqrt(rows * columns)
+    members = len(moments)
+    (found,) = study_couplings(
+        Recording(
+            members=np.arange(members),
+            epochs=np.array([0]),
+            layers=("M",),
+            symmetries=(kept.symmetry,),
+            invariants=kept.centred[:, None, None],
+            block_moments=moments[:, None, None],
+            finite=np.ones((members, 1), dtype=bool),
+        ),
+        [0],
+    )
+    return found
+
+
+def _no_spectrum(group: Group, kept: Measured) -> str:
+    if kept.singular is not None:
+        return ""
+    rows, columns = group.shape
+    if group.rank:
+        return f"no law of the singular values of {group.remark}"
+    return f"singular values of {group.members} matrices of {rows} x {columns} would take minutes, and are left out"
