@@ -13,6 +13,8 @@ SMALLEST = 0.02
 """Part of the variance, or relative variance of scales, from which a difference is worth a sentence."""
 SHAPELESS = 0.1
 """Skewness and kurtosis from which they are."""
+FEWEST_SIDE = 4
+"""Rows and columns below which scales and tails cannot be told from means."""
 HALF = 0.5
 """Singular values above the bulk in a matrix from which most matrices have one."""
 GAUSSIAN_TAILS = 3.0
@@ -48,7 +50,8 @@ def _constant(study: GroupStudy) -> Iterator[Finding]:
 def _traits(study: GroupStudy) -> Iterator[Finding]:
     beyond = study.traits.value - study.traits.expected
     values = dict(zip(NAMES, beyond.tolist(), strict=True))
-    clear = {name for name, q in zip(NAMES, study.traits_q.tolist(), strict=True) if q < LEVEL}
+    told = NAMES if min(study.group.shape) >= FEWEST_SIDE else MEANS
+    clear = {name for name, q in zip(NAMES, study.traits_q.tolist(), strict=True) if q < LEVEL and name in told}
     for name, text in MEANS.items():
         if name in clear and values[name] > SMALLEST:
             yield Finding(values[name], text.format(share=_percent(values[name])))

@@ -65,6 +65,16 @@ class GroupStudy(NamedTuple):
     """"ok", or what is not available and why."""
 
     @property
+    def accepted(self) -> str:
+        """Name of the smallest model that describes first and second moments: the full one where W2 exceeds chance.
+
+        The nested tests know the spread of the members only, and accept too much of a few of them.
+        """
+        s = self.statistics
+        far = float(s.w2) > float(s.w2_null_upper)
+        return s.symmetry.full if far else "iid" if str(s.accepted) == s.symmetry.full else str(s.accepted)
+
+    @property
     def unusual(self) -> float:
         """Size of the largest finding; 0 where there is none."""
         return max((finding.size for finding in self.findings), default=0.0)

@@ -37,10 +37,11 @@ class ModelStudy:
 
     def to_pandas(self) -> Any:
         """The table as a `pandas.DataFrame`, one row a group."""
-        from analysis.notebook import rows_to_pandas
+        from analysis.notebook import table_to_pandas
         from analysis.show.weights_table import groups_table
 
-        return rows_to_pandas(groups_table(self))
+        table = groups_table(self)
+        return table_to_pandas(table.header, table.rows)
 
 
 def study_weights(
