@@ -18,6 +18,8 @@ class Tensor(NamedTuple):
     """As its format calls it."""
     read: Callable[[], np.ndarray]
     """The numbers, in the type of the file or one that holds them exactly; a view of a mapped file where possible."""
+    unreadable: str = ""
+    """Why the numbers cannot be had, such as a format that packs them; then `read` raises an error that says so."""
 
 
 class Weights(NamedTuple):
