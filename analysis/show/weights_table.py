@@ -1,5 +1,6 @@
 """The groups of a model as a table: for the terminal, a notebook, as CSV, as JSON."""
 
+import math
 import textwrap
 from collections.abc import Iterator
 from html import escape
@@ -15,6 +16,8 @@ from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
 
 SCHEMA = 1
+MOST_FINDINGS = 3
+"""Of a group in a terminal."""
 WIDTH = 112
 """Columns of a terminal."""
 COLUMNS = (
@@ -27,7 +30,8 @@ LEGEND = (
     "rms: root mean square of an entry. W2/√mn: distance of the Gaussian law of the group from independent entries, "
     "and what chance makes of it. law: i.i.d., or S_m × S_n where rows or columns share their means. skewness, "
     "kurtosis (excess): of an entry, 0 for Gaussian ones. outliers: singular values of a matrix above those of "
-    "independent entries. Rows are outputs, columns inputs; they are permuted apart, being different neurons."
+    "independent entries. Errors are over members; of one or two members those of independent Gaussian entries. Rows "
+    "are outputs, columns inputs; they are permuted apart, as different neurons."
 )
 TABLE_CAPTION = (
     "One row a group: how it was formed; members, and those left out as not finite; root mean square of an entry; "
@@ -47,9 +51,23 @@ def groups_table(study: ModelStudy) -> Table:
     return Table(header, tuple(tuple(row.values()) for row in cells), TABLE_CAPTION)
 
 
-def sentence(row: GroupStudy) -> str:
-    """What is unusual about a group, as one sentence."""
-    text = "; ".join(finding.text for finding in row.findings) or ORDINARY
+def members_table(study: ModelStudy) -> Table:
+    """The members of every group with their root mean square."""
+    rows = tuple(
+        (row.group.name, title, float(rms))
+        for row in study.rows
+        for title, rms in zip(row.group.titles, row.rms, strict=True)
+    )
+    return Table(
+        ("group", "member", "rms"), rows, "Root mean square of the entries of every member; empty if not finite."
+    )
+
+
+def sentence(row: GroupStudy, most: int | None = None) -> str:
+    """What is unusual about a group, as one sentence, of the largest findings."""
+    texts = [finding.text for finding in row.findings]
+    left = len(texts) - len(texts[:most])
+    text = "; ".join([*texts[:most], *([f"and {left} smaller"] if left else [])]) or ORDINARY
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -69,7 +87,7 @@ def terminal(study: ModelStudy) -> str:
         lines += [
             f"{number:2} {row.group.name} ({row.group.formed}{remark})",
             indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
-            *_wrapped(sentence(row), indent),
+            *_wrapped(sentence(row, MOST_FINDINGS), indent),
         ]
     return "\n".join([*lines, "", *_wrapped(f"{LEGEND} {_remarks(study)}", "")])
 
@@ -130,7 +148,10 @@ def _texts(row: GroupStudy) -> tuple[str, ...]:
 def _measured(row: GroupStudy, trait: str) -> str:
     at = NAMES.index(trait)
     value, se = float(row.traits.value[at]), float(row.traits.se[at])
-    return f"{value:.2g} ± {se:.1g}" if np.isfinite(value) else "–"
+    if not np.isfinite(value) or not se > 0:
+        return "–"
+    digits = min(max(0, -math.floor(math.log10(se))), 4)
+    return f"{value:.{digits}f} ± {se:.{digits}f}"
 
 
 def _cells(row: GroupStudy) -> Iterator[tuple[str, str | int | float]]:

@@ -64,7 +64,9 @@ def _traits(study: GroupStudy) -> Iterator[Finding]:
         yield Finding(abs(values["skewness"]), f"entries are skewed: skewness {values['skewness']:.2g}")
     if "tails" in clear and abs(values["tails"]) > SHAPELESS:
         size, kind = abs(values["tails"]) / GAUSSIAN_TAILS, "heavy" if values["tails"] > 0 else "light"
-        yield Finding(size, f"entries have {kind} tails: excess kurtosis {values['tails']:.2g} besides what scales explain")
+        yield Finding(
+            size, f"entries have {kind} tails: excess kurtosis {values['tails']:.2g} besides what scales explain"
+        )
 
 
 def _outliers(study: GroupStudy) -> Iterator[Finding]:

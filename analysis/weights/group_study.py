@@ -71,8 +71,9 @@ class GroupStudy(NamedTuple):
         The nested tests know the spread of the members only, and accept too much of a few of them.
         """
         s = self.statistics
-        far = float(s.w2) > float(s.w2_null_upper)
-        return s.symmetry.full if far else "iid" if str(s.accepted) == s.symmetry.full else str(s.accepted)
+        if s.w2 > s.w2_null_upper:
+            return s.symmetry.full
+        return "iid_zero_mean" if str(s.accepted) == "iid_zero_mean" else "iid"
 
     @property
     def unusual(self) -> float:
@@ -101,7 +102,9 @@ def study_group(group: Group) -> GroupStudy:
         outliers=None if kept.singular is None else _outliers(kept.singular, statistics),
         couplings=couplings,
         findings=(),
-        status=joined([str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]),
+        status=joined(
+            [str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]
+        ),
     )
 
 

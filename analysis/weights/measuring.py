@@ -81,7 +81,7 @@ def _numbers(
 
 
 def singular_values(stack: Float[np.ndarray, "N m n"]) -> Float[np.ndarray, "N p"]:
-    """Singular values from the largest, by the eigenvalues of the smaller of M M^T and M^T M: to 1e-8 of the largest."""
+    """Singular values from the largest, from the eigenvalues of M M^T or M^T M: to 1e-8 of the largest."""
     other = np.swapaxes(stack, -1, -2)
     gram = stack @ other if stack.shape[-2] <= stack.shape[-1] else other @ stack
     return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[..., ::-1], 0.0))

@@ -35,7 +35,7 @@ def weights_of(state: Any, title: str = "weights") -> Weights:
 
 
 def orientation_of(names: Sequence[str] | Mapping[str, Any]) -> Orientation:
-    """How matrices with these names are stored: inputs x outputs where they are called kernels, else outputs x inputs."""
+    """How matrices with these names are stored: inputs x outputs if they are called kernels, or the reverse."""
     return "in_out" if any(KERNEL in name.replace("/", ".").split(".") for name in names) else "out_in"
 
 

@@ -41,6 +41,8 @@ def view_of(tensor: Tensor, orientation: Orientation) -> View | str:
     (inputs x positions).
     """
     name, shape = tensor.name, tensor.shape
+    if tensor.unreadable:
+        return tensor.unreadable
     if NOT_REAL.fullmatch(tensor.dtype):
         return f"{tensor.dtype}: no real numbers"
     if 0 in shape:
