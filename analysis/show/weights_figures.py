@@ -5,20 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.show.drawing import Axes, Figure, laid_out
+from analysis.show.drawing import Axes, Figure, laid_out, symlog_across
 from analysis.show.patterns import titled_patterns
-from analysis.show.style import COLOURS, CONFIDENCE, NOISE
+from analysis.show.style import COLOURS, CONFIDENCE
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
 
 PANELS = {
-    "means: part of the variance": ("row means", "column means", "member means"),
-    "scales: relative variance": ("row scales", "column scales", "member scales"),
-    "single entries": ("skewness", "tails"),
+    "means: part of the variance": {"rows": "row means", "columns": "column means", "members": "member means"},
+    "scales: relative variance": {"rows": "row scales", "columns": "column scales", "members": "member scales"},
+    "single entries": {"skewness": "skewness", "tails": "tails"},
 }
-"""Traits that share an axis."""
-LINEAR = 0.02
+"""Traits that share an axis, by what they are called there."""
+LINEAR = 0.1
 """Up to which an axis of traits is linear; logarithmic beyond."""
 LONGEST = 46
 """Characters of a name beside a figure; of longer ones the end is shown."""
@@ -31,10 +31,11 @@ TRAITS_CAPTION = (
     "numbered as in the table."
 )
 GROUP_CAPTION = (
-    "Left, the singular values of all members; the line is Marchenko and Pastur's law of independent entries of the "
-    "fitted variance vE. Middle, root mean square of the entries of each member. Right, standardised graph cumulants, "
-    "0 for every Gaussian law, with 95 % intervals; open dots are within chance."
+    "Left, the singular values of all members, the largest of each marked; the line is Marchenko and Pastur's law of "
+    "independent entries of the fitted variance vE. Middle, root mean square of the entries of each member. Right, "
+    "standardised graph cumulants, 0 for every Gaussian law, with 95 % intervals; open dots are within chance."
 )
+SHORT_CAPTION = "Singular values beside their law, scales of the members, and graph cumulants, as in the first group."
 
 
 def draw_traits(study: ModelStudy) -> Figure:
@@ -76,16 +77,14 @@ def _paint_traits(figure: Figure, study: ModelStudy) -> Figure:
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for ax, (title, names) in zip(panels, PANELS.items(), strict=True):
         ax.axvline(0.0, color="black", linewidth=0.8)
-        for k, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+        for k, ((label, name), colour) in enumerate(zip(names.items(), COLOURS, strict=False)):
             at, shift = NAMES.index(name), 0.22 * (k - (len(names) - 1) / 2)
             values, errors = (np.array([getattr(row.traits, part)[at] for row in rows]) for part in ("value", "se"))
             clear = np.array([row.traits_q[at] < LEVEL for row in rows])
-            dots(ax, np.arange(len(rows)) + shift, values, errors, clear, name, colour)
-        ax.set_xscale("symlog", linthresh=LINEAR)
+            dots(ax, np.arange(len(rows)) + shift, values, errors, clear, label, colour)
+        symlog_across(ax, LINEAR)
         ax.set_xlabel(title)
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), handletextpad=0.1, columnspacing=0.8)
-        ax.tick_params(axis="x", labelrotation=45)
-        ax.xaxis.set_major_formatter("{x:g}")
     panels[0].set_yticks(range(len(rows)), [f"{short(row.group.name)}  {k}" for k, row in enumerate(rows, start=1)])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
@@ -115,7 +114,7 @@ def _singular_values(ax: Axes, row: GroupStudy) -> None:
     ax.plot(sigma, law, color=COLOURS[0], linestyle="-")
     ax.set_ylim(0, 1.6 * float(law.max()) or None)
     ax.plot(values[:, 0], np.full(len(values), 0.03 * ax.get_ylim()[1]), "|", color=COLOURS[1], markersize=7)
-    ax.set_ylabel("density; largest of each member marked")
+    ax.set_ylabel("density")
 
 
 def _scales(ax: Axes, row: GroupStudy) -> None:
@@ -135,12 +134,9 @@ def _cumulants(ax: Axes, row: GroupStudy) -> None:
     titled = {title: at for title, at in titled_patterns(s.symmetry).items() if np.isfinite(s.standardised[at])}
     at = list(titled.values())
     ax.axvline(0.0, color="black", linewidth=0.8)
-    ax.axvspan(-LINEAR, LINEAR, **NOISE)
     errors = np.nan_to_num(s.standardised_se[at])
     dots(ax, range(len(at)), s.standardised[at], errors, s.cumulants_q[at] < LEVEL, "", COLOURS[0])
-    ax.set_xscale("symlog", linthresh=LINEAR)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.tick_params(axis="x", labelrotation=45)
+    symlog_across(ax, LINEAR)
     ax.set_yticks(range(len(at)), list(titled))
     ax.set_ylim(len(at) - 0.5, -0.5)
     ax.set_xlabel("standardised cumulant")

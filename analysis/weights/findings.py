@@ -61,11 +61,11 @@ def _traits(study: GroupStudy) -> Iterator[Finding]:
     if "member scales" in clear and values["member scales"] > SMALLEST:
         yield Finding(values["member scales"], f"members differ in scale: {_range(study.rms)} (root mean square)")
     if "skewness" in clear and abs(values["skewness"]) > SHAPELESS:
-        yield Finding(abs(values["skewness"]), f"entries are skewed: skewness {values['skewness']:.2g}")
+        yield Finding(abs(values["skewness"]), f"entries are skewed: skewness {_short(values['skewness'])}")
     if "tails" in clear and abs(values["tails"]) > SHAPELESS:
         size, kind = abs(values["tails"]) / GAUSSIAN_TAILS, "heavy" if values["tails"] > 0 else "light"
         yield Finding(
-            size, f"entries have {kind} tails: excess kurtosis {values['tails']:.2g} besides what scales explain"
+            size, f"entries have {kind} tails: excess kurtosis {_short(values['tails'])} besides what scales explain"
         )
 
 
@@ -84,6 +84,10 @@ def _outliers(study: GroupStudy) -> Iterator[Finding]:
 
 def _range(values: Float[np.ndarray, "N"]) -> str:
     return f"{np.nanmin(values):.3g} to {np.nanmax(values):.3g}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def _percent(part: float) -> str:

@@ -8,11 +8,10 @@ from jaxtyping import Bool, Float
 
 from analysis.symmetry import Separate
 from analysis.weights.grouping import Group
+from analysis.weights.row_blocks import BLOCK, Sums, block_moments_of, invariants_of, singular_values, sums_of
 
-CHUNK = 2**20
-"""Entries treated at once, unless a matrix has more."""
 WORK = 2**37
-"""Products of numbers spent on the singular values of a group at most: a minute or two."""
+"""Products of numbers spent on the singular values of a group at most: some minutes."""
 SMALL = 0.1
 """Mean of the entries, in their root mean square, up to which no cumulant loses digits to it."""
 
@@ -22,6 +21,7 @@ class Measured(NamedTuple):
 
     symmetry: Separate
     finite: Bool[np.ndarray, "N"]
+    """Whether all entries are, and so small that their fourth powers are."""
     rms: Float[np.ndarray, "N"]
     """Root mean square of the entries."""
     block_moments: Float[np.ndarray, "N moments"]
@@ -42,62 +42,58 @@ class Measured(NamedTuple):
 
 
 def measured(group: Group) -> Measured:
-    """Read the matrices of a group, one source after the other, and keep what the statistics need."""
+    """Read the matrices of a group, one source after the other, and keep what the statistics need.
+
+    Raises:
+        ValueError: if no member is finite.
+    """
     symmetry, (rows, columns) = Separate(*group.shape), group.shape
     spectral = group.rank is None and group.members * rows * columns * min(rows, columns) <= WORK
     shift: float | None = None
     parts: list[dict[str, np.ndarray]] = []
     for stack in _chunks(group):
-        finite = np.isfinite(stack).all(axis=(1, 2))
-        kept = stack if finite.all() else stack[finite]
-        del stack  # else it stays in memory while the next tensor is read
-        if not finite.any():
-            parts.append({"finite": finite})
-            continue
-        mean, rms = kept.mean(), np.sqrt(np.mean(kept**2))
-        shift = (float(mean) if abs(mean) > SMALL * rms else 0.0) if shift is None else shift
-        parts.append({"finite": finite} | _numbers(kept, shift, symmetry, spectral))
-        del kept
-    finite = np.concatenate([part["finite"] for part in parts])
-    names = [name for name in Measured._fields if any(name in part for part in parts) and name != "finite"]
-    columns = {name: _all_rows([part[name] for part in parts if name in part], finite) for name in names}
-    if not columns:
-        raise ValueError(f"none of the {len(finite)} matrices of {group.name} is finite: nothing to study")
-    return Measured(symmetry=symmetry, finite=finite, shift=shift or 0.0, **({"singular": None} | columns))
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = sums_of(stack)
+            shift = _mean(sums, symmetry) if shift is None else shift
+            parts.append(_numbers(sums, sums_of(stack, shift) if shift else sums, shift or 0.0, symmetry, spectral))
+        del stack, sums  # else they stay in memory while the next tensor is read
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if not columns["finite"].any():
+        raise ValueError(f"none of the {group.members} matrices of {group.name} is finite: nothing to study")
+    return Measured(symmetry=symmetry, shift=shift or 0.0, **({"singular": None} | columns))
 
 
-def _numbers(
-    stack: Float[np.ndarray, "k m n"], shift: float, symmetry: Separate, spectral: bool
-) -> dict[str, np.ndarray]:
-    """What is kept of some members, all finite."""
-    invariants = symmetry.evaluate(symmetry.every, stack)
+def _mean(sums: Sums, symmetry: Separate) -> float | None:
+    """The mean of the entries of the first finite matrices, 0 where it is small; None if there are none."""
+    entries = symmetry.rows * symmetry.columns
+    means, squares = (sums.rows[power].sum(axis=1) / entries for power in (0, 1))
+    finite = np.isfinite(squares)
+    if not finite.any():
+        return None
+    mean = float(means[finite].mean())
+    return mean if abs(mean) > SMALL * np.sqrt(squares[finite].mean()) else 0.0
+
+
+def _numbers(sums: Sums, centred: Sums, shift: float, symmetry: Separate, spectral: bool) -> dict[str, np.ndarray]:
+    """What is kept of some members."""
+    invariants = invariants_of(sums, symmetry)
     found = {
-        "rms": np.sqrt(np.mean(stack**2, axis=(1, 2))),
-        "block_moments": np.asarray(symmetry.block_moments(stack)),
+        "rms": np.sqrt(sums.rows[1].sum(axis=1) / (symmetry.rows * symmetry.columns)),
+        "block_moments": block_moments_of(centred, shift, symmetry),
         "invariants": invariants,
-        "centred": symmetry.evaluate(symmetry.every, stack - shift) if shift else invariants,
+        "centred": invariants_of(centred, symmetry) if shift else invariants,
     }
-    return found | ({"singular": singular_values(stack)} if spectral else {})
+    finite = np.isfinite(invariants).all(axis=1)
+    found |= {"singular": singular_values(sums)} if spectral else {}
+    for values in found.values():
+        values[~finite] = np.nan
+    return {"finite": finite} | found
 
 
-def singular_values(stack: Float[np.ndarray, "N m n"]) -> Float[np.ndarray, "N p"]:
-    """Singular values from the largest, from the eigenvalues of M M^T or M^T M: to 1e-8 of the largest."""
-    other = np.swapaxes(stack, -1, -2)
-    gram = stack @ other if stack.shape[-2] <= stack.shape[-1] else other @ stack
-    return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[..., ::-1], 0.0))
-
-
-def _chunks(group: Group) -> Iterator[Float[np.ndarray, "k m n"]]:
-    step = max(1, CHUNK // (group.shape[0] * group.shape[1]))
+def _chunks(group: Group) -> Iterator[np.ndarray]:
+    """Stacks of as many matrices as are treated at once."""
+    step = max(1, BLOCK // (group.shape[0] * group.shape[1]))
     for stack in group.stacks():
         for start in range(0, len(stack), step):
-            yield np.asarray(stack[start : start + step], np.float64)
+            yield stack[start : start + step]
         del stack
-
-
-def _all_rows(parts: list[np.ndarray], finite: Bool[np.ndarray, "N"]) -> Float[np.ndarray, "N *rest"]:
-    """Rows for all members from those of the finite ones; NaN elsewhere."""
-    values = np.concatenate(parts)
-    rows = np.full((len(finite), *values.shape[1:]), np.nan)
-    rows[finite] = values
-    return rows

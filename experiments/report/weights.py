@@ -10,9 +10,10 @@ import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.status import OK
-from analysis.show.weights_figures import GROUP_CAPTION, TRAITS_CAPTION, draw_group, draw_traits
+from analysis.show.weights_figures import GROUP_CAPTION, SHORT_CAPTION, TRAITS_CAPTION, draw_group, draw_traits
 from analysis.show.weights_table import (
     LEGEND,
+    MOST_FINDINGS,
     groups_table,
     law_title,
     members_table,
@@ -194,13 +195,14 @@ def _document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str]
 
 def _overview(study: ModelStudy) -> Section:
     header = ("group", "shape", "members", "rms", "W2 / √(mn)", "by chance", "law", "skewness", "kurtosis")
-    header += ("couplings", "outliers", "what is unusual")
-    rows = [(f"{k} {row.group.name}", *_numbers(row), sentence(row)) for k, row in enumerate(study.rows, start=1)]
+    header += ("couplings", "outliers")
+    named = [(f"{k} {row.group.name}", row) for k, row in enumerate(study.rows, start=1)]
     files = Files([("tables/groups.csv", "csv"), ("tables/members.csv", "members"), ("weights.json", "json")])
     content: tuple[Content, ...] = (
         Paragraph(f"The most unusual group comes first. {LEGEND}"),
-        Grid(header, rows),
+        Grid(header, [(name, *_numbers(row)) for name, row in named]),
         files,
+        Grid(("group", "what is unusual"), [(name, sentence(row, MOST_FINDINGS)) for name, row in named]),
         Picture("traits", TRAITS_CAPTION),
     )
     return Section("The groups", content)
@@ -233,7 +235,7 @@ def _content(number: int, row: GroupStudy) -> Iterator[Content]:
     remark = f" {group.remark[0].upper()}{group.remark[1:]}." if group.remark else ""
     yield Paragraph(f"{group.members} x {_shape(group.shape)}: {group.formed}.{remark} {sentence(row)}")
     if number <= MOST_FIGURES:
-        yield Picture(f"group{number}", GROUP_CAPTION)
+        yield Picture(f"group{number}", GROUP_CAPTION if number == 1 else SHORT_CAPTION)
     values = zip(s.symmetry.parameter_names, s.parameters.tolist(), s.parameters_se.tolist(), strict=True)
     laws = [(name, page.measured(value, error) if error > 1e-6 else value) for name, value, error in values]
     traits = [
