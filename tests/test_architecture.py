@@ -26,12 +26,18 @@ DOORS = {
     "flax": {"ensemble/network.py"},
     "sympy": {"analysis/model/formulas.py"},
     "matplotlib": {"analysis/show/drawing.py"},
-    "h5py": {"experiments/store/netcdf.py"},
+    "h5py": {"experiments/store/hdf5.py", "experiments/store/netcdf.py"},
     "h5netcdf": {"experiments/store/netcdf.py"},
     "sklearn": {"analysis/inference/held_out.py"},
     "pandas": set(),
     "argparse": {"experiments/__main__.py", "experiments/cli/commands.py"},
+    "onnx": {"experiments/weights/onnx_file.py"},
+    "msgpack": {"experiments/weights/flax_file.py"},
+    "tensorstore": {"experiments/weights/orbax_folder.py"},
+    "ml_dtypes": {"experiments/weights/kinds.py"},
+    "safetensors": {"experiments/weights/safetensors_file.py"},
     "pickle": set(),
+    "pickletools": {"experiments/weights/torch_pickle.py"},
 }
 
 

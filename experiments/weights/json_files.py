@@ -5,13 +5,17 @@ from typing import Any
 
 from experiments.weights.regions import refuse_repeated
 
+LARGEST = 2**28  # bytes
+
 
 def read_object(content: bytes) -> dict[str, Any]:
     """An object of JSON.
 
     Raises:
-        ValueError: something else, nested too deeply, or a key twice.
+        ValueError: too long, something else, nested too deeply, or a key twice.
     """
+    if len(content) > LARGEST:
+        raise ValueError(f"its JSON has more than {LARGEST} bytes")
     try:
         value = json.loads(content, object_pairs_hook=_unrepeated)
     except RecursionError:

@@ -12,9 +12,8 @@ import numpy as np
 from analysis.weights.tensors import Tensor, Weights
 from experiments.errors import UserError
 from experiments.weights.archives import Piece, pieces_of
-from experiments.weights.regions import Region, mapped, refuse_shape, tensors_at
+from experiments.weights.regions import ARRAY, Region, mapped, refuse_shape, tensors_at
 
-ARRAY = "array"  # the name of one that has none
 COMPRESSION = 200  # an archive is refused if it claims to grow by more than this factor
 SMALL = 2**20  # bytes, below which that does no harm
 
@@ -30,15 +29,16 @@ def open_npy(path: Path) -> Weights:
     return Weights(path.name, tensors_at(path, [region]), "out_in")
 
 
-def open_npz(path: Path, archive: zipfile.ZipFile) -> Weights:
+def open_npz(path: Path) -> Weights:
     """The arrays of an .npz archive.
 
     Raises:
         ValueError: it is damaged, or holds objects or something else than arrays.
         UserError: it claims to hold far more than its bytes can.
     """
-    tensors = [_entry(path, archive, piece) for piece in pieces_of(path, archive)]
-    return Weights(path.name, tuple(tensors), "out_in")
+    with zipfile.ZipFile(path) as archive:
+        tensors = tuple(_entry(path, archive, piece) for piece in pieces_of(path, archive))
+    return Weights(path.name, tensors, "out_in")
 
 
 def _entry(path: Path, archive: zipfile.ZipFile, piece: Piece) -> Tensor:

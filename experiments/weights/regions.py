@@ -13,6 +13,8 @@ import numpy as np
 from analysis.weights.tensors import Tensor
 from experiments.errors import UserError
 
+ARRAY = "array"  # the name of one that has none
+LONGEST = 500  # letters of a name: long ones, repeated for many arrays, would fill the memory
 DIMENSIONS = 64  # the most that NumPy has
 
 
@@ -34,23 +36,27 @@ class Region(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def tensors_at(path: Path, regions: Sequence[Region]) -> tuple[Tensor, ...]:
-    """The arrays at these places of a file.
+def tensors_at(path: Path, places: Sequence[Region | Tensor]) -> tuple[Tensor, ...]:
+    """The arrays at these places of a file, in order; those that cannot be mapped are passed on.
 
     Raises:
         ValueError: two of one name, an impossible shape, or places that overlap or reach beyond the file.
     """
-    refuse_repeated(region.name for region in regions)
+    refuse_repeated(place.name for place in places)
     size = path.stat().st_size
-    for region in regions:
-        refuse_shape(region.name, region.shape)
-        if region.offset < 0 or region.offset + region.nbytes > size:
+    for place in places:
+        refuse_shape(place.name, place.shape)
+        if isinstance(place, Region) and not 0 <= place.offset <= place.offset + place.nbytes <= size:
             raise ValueError(
-                f"it claims that {region.name!r} of shape {region.shape} takes the bytes from {region.offset} to "
-                f"{region.offset + region.nbytes}, and it has {size} bytes"
+                f"it claims that {place.name[:80]!r} of shape {place.shape} takes the bytes from {place.offset} to "
+                f"{place.offset + place.nbytes}, and it has {size} bytes"
             )
-    refuse_overlap((region.name, region.offset, region.nbytes) for region in regions)
-    return tuple(Tensor(region.name, region.shape, region.kind, partial(mapped, path, region)) for region in regions)
+    refuse_overlap((place.name, place.offset, place.nbytes) for place in places if isinstance(place, Region))
+    return tuple(_tensor(path, place) if isinstance(place, Region) else place for place in places)
+
+
+def _tensor(path: Path, region: Region) -> Tensor:
+    return Tensor(region.name, region.shape, region.kind, partial(mapped, path, region))
 
 
 def mapped(path: Path, region: Region) -> np.ndarray:

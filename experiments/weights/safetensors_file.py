@@ -12,7 +12,7 @@ from safetensors import safe_open
 from analysis.weights.tensors import Tensor, Weights
 from experiments.weights.json_files import read_object
 from experiments.weights.kinds import kind
-from experiments.weights.regions import Region, refuse_shape, tensors_at, unreadable
+from experiments.weights.regions import Region, tensors_at, unreadable
 
 LENGTH = 8  # bytes that hold the length of the header
 KINDS = {
@@ -45,17 +45,12 @@ def open_safetensors(path: Path) -> Weights:
     header.pop("__metadata__", None)
     if sorted(header) != sorted(names):
         raise ValueError("its header can be read in two ways")
-    entries = {name: header[name] for name in names}
-    readable = [_region(name, entry, LENGTH + length) for name, entry in entries.items() if entry["dtype"] in KINDS]
-    packed = [_packed(name, entry) for name, entry in entries.items() if entry["dtype"] not in KINDS]
-    return Weights(path.name, (*tensors_at(path, readable), *packed), "out_in")
+    places = [_place(name, header[name], LENGTH + length) for name in names]
+    return Weights(path.name, tensors_at(path, places), "out_in")
 
 
-def _region(name: str, entry: dict[str, Any], start: int) -> Region:
-    shape = tuple(entry["shape"])
-    return Region(name, shape, kind(KINDS[entry["dtype"]]), entry["dtype"], start + entry["data_offsets"][0])
-
-
-def _packed(name: str, entry: dict[str, Any]) -> Tensor:
-    refuse_shape(name, entry["shape"])
-    return unreadable(name, tuple(entry["shape"]), entry["dtype"], f"{entry['dtype']} has no type in NumPy")
+def _place(name: str, entry: dict[str, Any], start: int) -> Region | Tensor:
+    title, shape = entry["dtype"], tuple(entry["shape"])
+    if title not in KINDS:
+        return unreadable(name, shape, title, f"NumPy has no type for {title}; give the model in BF16, F16 or F32")
+    return Region(name, shape, kind(KINDS[title]), title, start + entry["data_offsets"][0])

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analysis.weights.tensors import Weights
-from experiments.weights.json_files import read_object
+from experiments.weights.json_files import LARGEST, read_object
 from experiments.weights.links import beside
 from experiments.weights.regions import refuse_repeated
 
-INDEX = ".index.json"
-LARGEST = 2**28  # bytes of an index
+SUFFIX = ".index.json"
 
 
 def open_shards(index: Path, open_file: Callable[[Path], Weights]) -> Weights:
