@@ -1,6 +1,7 @@
 """Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
 from analysis.contrast import Contrast, contrast
+from analysis.inference.anomalies import Anomalies, anomalies
 from analysis.inference.couplings import Couplings, couplings
 from analysis.inference.cumulants import Cumulant, cumulants
 from analysis.inference.spectrum import Spectrum, spectrum
@@ -16,6 +17,7 @@ from analysis.study import study
 from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
 
 __all__ = [
+    "Anomalies",
     "PIGMM",
     "Chain",
     "Contrast",
@@ -31,6 +33,7 @@ __all__ = [
     "Statistics",
     "Symmetric",
     "Symmetry",
+    "anomalies",
     "contrast",
     "couplings",
     "cumulants",
