@@ -17,8 +17,8 @@ from analysis.study import study
 from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry, recognised_symmetry
 
 __all__ = [
-    "Anomalies",
     "PIGMM",
+    "Anomalies",
     "Chain",
     "Contrast",
     "Couplings",

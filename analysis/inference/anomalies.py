@@ -1,4 +1,4 @@
-"""Members that do not fit among the others: how far each is from the fitted law, how rare that is, and what makes it odd.
+"""Members that do not fit among the others: how far each is from the law, how rare that is, and why.
 
 The distance is Mahalanobis' in the space of block moments, each turned into a score that is standard normal under the
 law; beside it stands the largest score over the shapes of a matrix, which block moments do not see. Everything is taken
@@ -48,7 +48,7 @@ class Anomalies(NamedTuple):
     scores: Float[np.ndarray, "N coordinates"]
     """What each coordinate contributes, in standard deviations, in the order of `names`."""
     spread: Float[np.ndarray, "moments"]
-    """How much wider than the law says the members scatter in each block moment, at least 1; scores are divided by it."""
+    """How much wider than the law says the members scatter, at least 1; what scores are divided by."""
     status: str
     """"ok", or cause and remedy in one line."""
 
@@ -116,11 +116,12 @@ def rank_members(
         every: invariants of `symmetry.every`, for the shapes of the members; without them block moments alone count.
         seed: of the simulated members.
     """
-    known = np.isfinite(block_moments).all(axis=1)
+    given = [block_moments]
     if every is not None and every.shape[1] == len(symmetry.every):
-        known &= np.isfinite(every).all(axis=1)
+        given.append(every)
     else:
         every = None
+    known = np.all([np.isfinite(values).all(axis=1) for values in given], axis=0)
     if known.sum() < FEWEST:
         return _unknown(symmetry, len(known), f"{known.sum()} members: which one is odd needs at least {FEWEST}")
     moments = block_moments[known]

@@ -148,7 +148,7 @@ def _wishart_scores(
         alpha, beta = (root[:, b, b] ** 2 for root in roots)
         left = [degrees - b for degrees in freedom]
         ratio = alpha / beta * left[1] / left[0]
-        scores[:, b, b] = _from_fisher(*left, ratio)
+        scores[:, b, b] = _from_fisher(left[0], left[1], ratio)
         if b:
             inverses = [np.linalg.inv(root[:, :b, :b]) for root in roots]
             slopes = [

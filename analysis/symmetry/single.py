@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import sqrt
 from typing import Any, Self
@@ -11,6 +11,7 @@ from analysis.symmetry.base import Symmetry
 from analysis.symmetry.tensors import Number, Tensors
 
 
+@dataclass(frozen=True)
 class SingleMatrix(Symmetry):
     """A symmetry of one matrix a member."""
 
