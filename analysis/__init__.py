@@ -4,6 +4,7 @@ from analysis.contrast import Contrast, contrast
 from analysis.inference.anomalies import Anomalies, anomalies
 from analysis.inference.couplings import Couplings, couplings
 from analysis.inference.cumulants import Cumulant, cumulants
+from analysis.inference.one_matrix import OneMatrix, one_matrix
 from analysis.inference.spectrum import Spectrum, spectrum
 from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
@@ -27,6 +28,7 @@ __all__ = [
     "Fit",
     "Gaussian",
     "Layers",
+    "OneMatrix",
     "Separate",
     "Simultaneous",
     "Spectrum",
@@ -46,6 +48,7 @@ __all__ = [
     "iid_model",
     "iid_parameters",
     "model_of",
+    "one_matrix",
     "recognised_symmetry",
     "spectrum",
     "study",
