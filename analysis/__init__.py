@@ -1,8 +1,10 @@
 """Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
 from analysis.contrast import Contrast, contrast
+from analysis.inference.anomalies import Anomalies, anomalies
 from analysis.inference.couplings import Couplings, couplings
 from analysis.inference.cumulants import Cumulant, cumulants
+from analysis.inference.one_matrix import OneMatrix, one_matrix
 from analysis.inference.spectrum import Spectrum, spectrum
 from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
@@ -17,6 +19,7 @@ from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry
 
 __all__ = [
     "PIGMM",
+    "Anomalies",
     "Chain",
     "Contrast",
     "Couplings",
@@ -25,12 +28,14 @@ __all__ = [
     "Fit",
     "Gaussian",
     "Layers",
+    "OneMatrix",
     "Separate",
     "Simultaneous",
     "Spectrum",
     "Statistics",
     "Symmetric",
     "Symmetry",
+    "anomalies",
     "contrast",
     "couplings",
     "cumulants",
@@ -43,6 +48,7 @@ __all__ = [
     "iid_model",
     "iid_parameters",
     "model_of",
+    "one_matrix",
     "recognised_symmetry",
     "spectrum",
     "study",
