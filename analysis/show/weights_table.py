@@ -21,8 +21,8 @@ MOST_FINDINGS = 3
 WIDTH = 112
 """Columns of a terminal."""
 COLUMNS = (
-    *(("shape", 13), ("members", 7), ("rms", 8), ("W2/√mn", 8), ("by chance", 9), ("law", 16), ("skewness", 14)),
-    *(("kurtosis", 14), ("outliers", 8)),
+    *(("shape", 13), ("members", 7), ("rms", 8), ("W2/√mn", 8), ("by chance", 9), ("law", 16), ("skewness", 13)),
+    *(("kurtosis", 14), ("outliers", 8), ("odd", 3)),
 )
 """Headings of the numbers in a terminal, and how many characters each has."""
 ORDINARY = "nothing departs from independent entries of one law by more than chance and enough to matter"
@@ -30,8 +30,9 @@ LEGEND = (
     "rms: root mean square of an entry. W2/√mn: distance of the Gaussian law of the group from independent entries, "
     "and what chance makes of it. law: i.i.d., or S_m × S_n where rows or columns share their means. skewness, "
     "kurtosis (excess): of an entry, 0 for Gaussian ones. outliers: singular values of a matrix above those of "
-    "independent entries. Errors are over members; of one or two members those of independent Gaussian entries. Rows "
-    "are outputs, columns inputs; they are permuted apart, as different neurons."
+    "independent entries. odd: members that do not fit among the others. Errors are over members; of one or two "
+    "members those of independent Gaussian entries. Rows are outputs, columns inputs; they are permuted apart, as "
+    "different neurons."
 )
 TABLE_CAPTION = (
     "One row a group: how it was formed; members, and those left out as not finite; root mean square of an entry; "
@@ -52,15 +53,19 @@ def groups_table(study: ModelStudy) -> Table:
 
 
 def members_table(study: ModelStudy) -> Table:
-    """The members of every group with their root mean square."""
+    """The members of every group: root mean square, and how odd each is among the others."""
     rows = tuple(
-        (row.group.name, title, float(rms))
+        (row.group.name, title, *map(float, numbers), what)
         for row in study.rows
-        for title, rms in zip(row.group.titles, row.rms, strict=True)
+        for title, *numbers, what in zip(
+            row.group.titles, row.rms, row.anomalies.distance, row.anomalies.q, row.anomalies.oddest, strict=True
+        )
     )
-    return Table(
-        ("group", "member", "rms"), rows, "Root mean square of the entries of every member; empty if not finite."
+    caption = (
+        "Root mean square of the entries of every member; Mahalanobis distance of its block moments from the law of "
+        "the others; the false-discovery rate at which it does not fit; the block moment or cumulant that is oddest."
     )
+    return Table(("group", "member", "rms", "distance", "q", "oddest"), rows, caption)
 
 
 def sentence(row: GroupStudy, most: int | None = None) -> str:
@@ -141,7 +146,7 @@ def _texts(row: GroupStudy) -> tuple[str, ...]:
     rms = f"{np.sqrt(np.nanmean(row.rms**2)):.3g}"
     return (
         *(f"{rows} x {columns}", str(row.group.members), rms, f"{w2:.2g}", f"{null:.2g}", law_title(row)),
-        *(skewness, kurtosis, outliers),
+        *(skewness, kurtosis, outliers, str(len(row.anomalies.found)) if np.isfinite(row.anomalies.q).any() else "–"),
     )
 
 
@@ -170,6 +175,7 @@ def _cells(row: GroupStudy) -> Iterator[tuple[str, str | int | float]]:
         yield f"{key}_q", float(row.traits_q[k])
     yield from _couplings(row)
     yield from _outliers(row)
+    yield "odd", len(row.anomalies.found)
     yield from (("unusual", row.unusual), ("findings", sentence(row)), ("status", row.status))
 
 
@@ -188,13 +194,17 @@ def _outliers(row: GroupStudy) -> Iterator[tuple[str, float]]:
 
 
 def _entry(row: GroupStudy) -> dict[str, Any]:
-    titles = row.group.titles
+    odd = row.anomalies
+    members = zip(row.group.titles, row.rms, odd.distance, odd.q, odd.oddest, strict=True)
     return {
         "name": row.group.name,
         "formed": row.group.formed,
         "remark": row.group.remark,
         "shape": list(row.group.shape),
-        "members": [{"name": title} | numbers(rms=float(rms)) for title, rms in zip(titles, row.rms, strict=True)],
+        "members": [
+            {"name": title} | numbers(rms=rms, distance=distance, q=q) | {"oddest": oddest}
+            for title, rms, distance, q, oddest in members
+        ],
         "accepted": row.accepted,
         "traits": by_name(NAMES, **row.traits._asdict(), q=row.traits_q),
         "outliers": numbers(**dict(_outliers(row))),

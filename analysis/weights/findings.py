@@ -19,6 +19,23 @@ HALF = 0.5
 """Singular values above the bulk in a matrix from which most matrices have one."""
 GAUSSIAN_TAILS = 3.0
 """Excess kurtosis as large as that of the Laplace law, twice the Gaussian fourth moment."""
+ROUNDING = 1e-24
+"""Variance in squared root mean squares that is rounding."""
+ODD = 0.5
+"""Size of a finding that members do not fit."""
+MOST_NAMED = 3
+"""Members that are named in a sentence."""
+COORDINATES = {
+    "x": "mean",
+    "columns": "means of columns",
+    "rows": "means of rows",
+    "rest": "scale",
+    "0-0,0-0,0-0": "skewness",
+    "0-0,0-0,0-0,0-0": "kurtosis",
+    "0-0,0-0,0-1,0-1": "scales of rows",
+    "0-0,0-0,1-0,1-0": "scales of columns",
+    "0-0,0-1,1-0,1-1": "large singular values",
+}
 MEANS = {
     "row means": "outputs (rows) differ in their mean weight, which makes {share} of the variance",
     "column means": "inputs (columns) differ in their mean weight, which makes {share} of the variance",
@@ -32,7 +49,9 @@ SCALES = {
 
 def findings_of(study: GroupStudy) -> tuple[Finding, ...]:
     """What departs from independent entries of one law by more than chance and by enough to matter, largest first."""
-    found = [*_not_finite(study), *_constant(study), *_traits(study), *_outliers(study)]
+    if not np.sum(study.statistics.parameters[1:]) > ROUNDING * np.nanmean(study.rms**2):
+        return (*_not_finite(study), Finding(1.0, "the entries do not vary"))
+    found = [*_not_finite(study), *_odd(study), *_traits(study), *_outliers(study)]
     return tuple(sorted(found, key=lambda finding: -finding.size))
 
 
@@ -42,9 +61,20 @@ def _not_finite(study: GroupStudy) -> Iterator[Finding]:
         yield Finding(1 + count / members, f"{count} of {members} members have entries that are not finite")
 
 
-def _constant(study: GroupStudy) -> Iterator[Finding]:
-    if not np.isfinite(study.traits.value).any():
-        yield Finding(1.0, "the entries do not vary")
+def _odd(study: GroupStudy) -> Iterator[Finding]:
+    one = study.anomalies
+    if not len(one.found):
+        return
+    titles, shown = study.group.short_titles, one.found[:MOST_NAMED].tolist()
+    listed = ", ".join(f"{titles[k]} ({_coordinate(one.oddest[k])})" for k in shown)
+    more = ", …" if len(one.found) > len(shown) else ""
+    plural = "member does" if len(one.found) == 1 else "members do"
+    yield Finding(ODD, f"{len(one.found)} {plural} not fit among the others: {listed}{more}")
+
+
+def _coordinate(name: str) -> str:
+    """What makes a member odd: a block moment, or a cumulant by its name or graph."""
+    return COORDINATES.get(name, "") or f"cumulant {name}"
 
 
 def _traits(study: GroupStudy) -> Iterator[Finding]:

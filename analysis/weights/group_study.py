@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.coupling_study import CouplingStudy, study_couplings
+from analysis.inference.anomalies import Anomalies, rank_members
 from analysis.inference.couplings import FEWEST
 from analysis.model.marchenko_pastur import Bulk
 from analysis.model.spectrum import outliers
@@ -59,6 +60,8 @@ class GroupStudy(NamedTuple):
     """None for products of thin matrices, and where singular values take too long."""
     couplings: CouplingStudy | None
     """None for fewer than five members, and for products of thin matrices."""
+    anomalies: Anomalies
+    """How odd each member is among the others; NaN where they are too few."""
     findings: tuple[Finding, ...]
     """What is unusual, the largest first."""
     status: str
@@ -101,6 +104,7 @@ def study_group(group: Group) -> GroupStudy:
         traits_q=np.full_like(own.p, np.nan),
         outliers=None if kept.singular is None else _outliers(kept.singular, statistics),
         couplings=couplings,
+        anomalies=rank_members(whole.block_moments, whole.symmetry, whole.centred),
         findings=(),
         status=joined(
             [str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]

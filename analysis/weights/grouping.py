@@ -14,6 +14,8 @@ from analysis.weights.views import View, view_of
 
 INDEX = re.compile(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])")
 """A number of its own in a name, as of a layer: that of `layers.3` and `Dense_3`, not that of `fc1` and `conv2`."""
+NUMBERED = re.compile(r"([A-Za-z]\w*?)[._ \[]+(\d+)(?![A-Za-z0-9])")
+"""A number of its own, with the word before it."""
 CHECKPOINT = re.compile(r"(step|epoch|checkpoint|ckpt|iter)[-_.=]?\d+", re.IGNORECASE)
 NEAR = 3
 """Names that are suggested for one that does not exist."""
@@ -46,6 +48,12 @@ class Group(NamedTuple):
     def titles(self) -> tuple[str, ...]:
         """Of the members."""
         return tuple(title for source in self.sources for title in source.titles)
+
+    @property
+    def short_titles(self) -> tuple[str, ...]:
+        """What tells the members apart, such as "layer 0 head 2"; their titles where that is not enough."""
+        short = tuple(" ".join(f"{word} {number}" for word, number in NUMBERED.findall(t)) for t in self.titles)
+        return short if len(set(short)) == len(short) and all(short) else self.titles
 
     @property
     def members(self) -> int:

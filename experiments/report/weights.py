@@ -195,7 +195,7 @@ def _document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str]
 
 def _overview(study: ModelStudy) -> Section:
     header = ("group", "shape", "members", "rms", "W2 / √(mn)", "by chance", "law", "skewness", "kurtosis")
-    header += ("couplings", "outliers")
+    header += ("couplings", "outliers", "odd members")
     named = [(f"{k} {row.group.name}", row) for k, row in enumerate(study.rows, start=1)]
     files = Files([("tables/groups.csv", "csv"), ("tables/members.csv", "members"), ("weights.json", "json")])
     content: tuple[Content, ...] = (
@@ -217,6 +217,7 @@ def _numbers(row: GroupStudy) -> tuple[str | int | float, ...]:
         *(_trait(row, "skewness"), _trait(row, "kurtosis")),
         "–" if couplings is None else len(couplings.selection.graphs),
         page.number(float(f"{row.outliers.count.mean():.3g}")) if row.outliers else "–",
+        len(row.anomalies.found) if np.isfinite(row.anomalies.q).any() else "–",
     )
 
 
@@ -242,11 +243,22 @@ def _content(number: int, row: GroupStudy) -> Iterator[Content]:
         (name, _trait(row, name), page.probability(float(q))) for name, q in zip(NAMES, row.traits_q, strict=True)
     ]
     yield Folded("Numbers", [Grid(("trait", "value", "q"), traits), Grid(("parameter", "value"), laws)])
-    listed = list(zip(group.titles, row.rms.tolist(), strict=True))
-    more = f", the first {MOST_MEMBERS}" if len(listed) > MOST_MEMBERS else ""
-    yield Folded(f"Members{more}", [Grid(("member", "root mean square"), listed[:MOST_MEMBERS])])
+    yield _members(row)
     if row.status != OK:
         yield Paragraph(f"{row.status}.")
+
+
+def _members(row: GroupStudy) -> Content:
+    """The oddest first, where that is known."""
+    odd, titles = row.anomalies, row.group.titles
+    order = [*odd.ranking.tolist(), *sorted({*range(len(titles))} - {*odd.ranking.tolist()})]
+    rows = [
+        (titles[k], float(row.rms[k]), float(odd.distance[k]), page.probability(float(odd.q[k])), odd.oddest[k])
+        for k in order[:MOST_MEMBERS]
+    ]
+    more = f", the first {MOST_MEMBERS}" if len(order) > MOST_MEMBERS else ""
+    grid = Grid(("member", "root mean square", "distance", "q", "oddest in"), rows)
+    return Folded(f"Members, the oddest first{more}", [grid])
 
 
 def _left_out(study: ModelStudy) -> Section:
