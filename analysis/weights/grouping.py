@@ -126,7 +126,7 @@ def grouped(
     found: dict[tuple[str, tuple[int, int]], list[Entry]] = {}
     for entry in entries:
         found.setdefault((key(entry), entry.view.shape), []).append(entry)
-    groups = tuple(_group(name, shape, members) for (name, shape), members in found.items())
+    groups = [_group(name, shape, members) for (name, shape), members in found.items()]
     return Grouping(distinct(groups), skipped, (note, *_trajectory(weights)))
 
 
@@ -199,6 +199,7 @@ def _key(
 
 def _group(name: str, shape: tuple[int, int], entries: Sequence[Entry]) -> Group:
     remarks = dict.fromkeys(entry.view.remark for entry in entries if entry.view.remark)
+    name = entries[0].name if len({entry.name for entry in entries}) == 1 else name
     return Group(name, _formed(entries), shape, tuple(map(_source, entries)), "; ".join(remarks))
 
 

@@ -1,13 +1,14 @@
 """How an ensemble departs from independent entries of one law, in the numbers that people ask for.
 
 All are graph cumulants of degree 2 to 4 under separate permutations of rows and columns, in units of the variance. Let
-c be the covariance of two entries and v that of their squares over the squared variance: c_r and v_r of entries that
-share a row, c_c and v_c a column, c_0 and v_0 neither, which is what members as a whole have in common. Then c_r - c_0
-is the part of the variance that is that of row means, v_r - v_0 the variance of row variances relative to their mean,
-and 3 (v_r + v_c - v_0) the excess kurtosis of Gaussian entries whose scales differ so much between members, rows and
-columns. What remains of the kurtosis are heavy tails.
+c be the covariance of two entries, and v their joint cumulant with each taken twice, which is the covariance of their
+squares less 2 c^2: c_r and v_r of entries that share a row, c_c and v_c a column, c_0 and v_0 neither, which is what
+members as a whole have in common. Then c_r - c_0 is the part of the variance that is that of row means, v_r - v_0 the
+variance of row variances relative to their mean, and 3 (v_r + v_c - v_0) the excess kurtosis of Gaussian entries whose
+scales differ so much between members, rows and columns. What remains of the kurtosis are heavy tails.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -81,7 +82,7 @@ def traits(
     return Traits(value, expected, se, _with_members(p, invariants, cumulants, symmetry))
 
 
-def _two_sided(z: np.ndarray, freedom: float) -> np.ndarray:
+def _two_sided(z: np.ndarray, freedom: float | int) -> np.ndarray:
     return 2 * stdtr(freedom, -np.abs(z))
 
 
@@ -141,12 +142,10 @@ def _members_alike(
     names = [symmetry.key(graph) for graph in symmetry.every]
     first, second = (invariants[:, names.index(key)] / (rows * columns) for key in ("0-0", "0-0,0-0"))
     squares = second - 2 * mean * first + mean**2
+    of_squares = [v + 2 * c**2 for v, c in zip((kurtosis, v_r, v_c, v_0), (variance, c_r, c_c, c_0), strict=True)]
     within = {
-        "member means": (first, variance - c_0 + (columns - 1) * (c_r - c_0) + (rows - 1) * (c_c - c_0)),
-        "member scales": (
-            squares,
-            kurtosis + 2 * variance**2 - v_0 + (columns - 1) * (v_r - v_0) + (rows - 1) * (v_c - v_0),
-        ),
+        "member means": (first, _within((variance, c_r, c_c, c_0), rows, columns)),
+        "member scales": (squares, _within(of_squares, rows, columns)),
     }
     found = {}
     for name, (values, spread) in within.items():
@@ -154,3 +153,15 @@ def _members_alike(
         known = members > 1 and spread > 0
         found[name] = float(chdtrc(members - 1, squared / spread)) if known else np.nan
     return found
+
+
+def _within(covariances: Sequence[float], rows: int, columns: int) -> float:
+    """The mean over the entries of a member varies by this over their number, if nothing is common to all of them.
+
+    Args:
+        covariances: of an entry with itself, with those of its row, of its column, and with others.
+        rows: m.
+        columns: n.
+    """
+    itself, row, column, other = covariances
+    return itself - other + (columns - 1) * (row - other) + (rows - 1) * (column - other)
