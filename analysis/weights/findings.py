@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.weights.group_study import Finding, GroupStudy
+from analysis.weights.group_study import Finding, GroupStudy, varies
 from analysis.weights.traits import NAMES
 
 SMALLEST = 0.02
@@ -19,8 +19,6 @@ HALF = 0.5
 """Singular values above the bulk in a matrix from which most matrices have one."""
 GAUSSIAN_TAILS = 3.0
 """Excess kurtosis as large as that of the Laplace law, twice the Gaussian fourth moment."""
-ROUNDING = 1e-24
-"""Variance in squared root mean squares that is rounding."""
 ODD = 0.5
 """Size of a finding that members do not fit."""
 MOST_NAMED = 3
@@ -49,7 +47,7 @@ SCALES = {
 
 def findings_of(study: GroupStudy) -> tuple[Finding, ...]:
     """What departs from independent entries of one law by more than chance and by enough to matter, largest first."""
-    if not np.sum(study.statistics.parameters[1:]) > ROUNDING * np.nanmean(study.rms**2):
+    if not varies(study.statistics, study.rms):
         return (*_not_finite(study), Finding(1.0, "the entries do not vary"))
     found = [*_not_finite(study), *_odd(study), *_traits(study), *_outliers(study)]
     return tuple(sorted(found, key=lambda finding: -finding.size))

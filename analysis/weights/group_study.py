@@ -20,6 +20,8 @@ from analysis.weights.traits import Traits, traits
 
 ROUNDING = 1e-12
 """Squared singular values below this part of the largest are rounding errors."""
+VARIANCE_ROUNDING = 1e-24
+"""And so is a variance below this part of the mean square."""
 
 
 class Outliers(NamedTuple):
@@ -104,7 +106,7 @@ def study_group(group: Group) -> GroupStudy:
         traits_q=np.full_like(own.p, np.nan),
         outliers=None if kept.singular is None else _outliers(kept.singular, statistics),
         couplings=couplings,
-        anomalies=rank_members(whole.block_moments, whole.symmetry, whole.centred),
+        anomalies=_anomalies(whole, varies(statistics, whole.rms)),
         findings=(),
         status=joined(
             [str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]
@@ -121,11 +123,24 @@ def _outliers(singular: Float[np.ndarray, "N p"], statistics: Statistics) -> Out
     return Outliers(singular, bulk, above.sum(axis=1).astype(float), share, len(outliers(parameters, rows, columns)))
 
 
+def varies(statistics: Statistics, rms: Float[np.ndarray, "N"]) -> bool:
+    """Whether the entries vary by more than rounding."""
+    return bool(np.sum(statistics.parameters[1:]) > VARIANCE_ROUNDING * np.nanmean(rms**2))
+
+
+def _anomalies(whole: Measured, known: bool) -> Anomalies:
+    moments = _less_shift(whole)
+    return rank_members(moments if known else np.full_like(moments, np.nan), whole.symmetry, whole.centred)
+
+
+def _less_shift(some: Measured) -> Float[np.ndarray, "N moments"]:
+    """The block moments of the members less the constant, which no departure depends on, but rounding errors do."""
+    rows, columns = some.symmetry.shapes[0]
+    return some.block_moments - some.shift * np.sqrt(rows * columns) * np.eye(len(some.symmetry.moment_names))[0]
+
+
 def _couplings(kept: Measured) -> CouplingStudy:
-    """Of the members less the constant, on which couplings do not depend, but rounding errors do."""
-    rows, columns = kept.symmetry.shapes[0]
-    moments = kept.block_moments.copy()
-    moments[:, 0] -= kept.shift * np.sqrt(rows * columns)
+    moments = _less_shift(kept)
     members = len(moments)
     (found,) = study_couplings(
         Recording(

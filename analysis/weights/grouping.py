@@ -121,7 +121,9 @@ def grouped(
     Raises:
         ValueError: if a pattern fits no name.
     """
-    entries, skipped = entries_of(weights, [*select, *together], orientation)
+    entries, skipped = entries_of(weights, together or select, orientation)
+    if select and together:
+        entries = tuple(entry for entry in entries if any(fits(entry.name, pattern) for pattern in select))
     key, note = _key(weights, entries, together)
     found: dict[tuple[str, tuple[int, int]], list[Entry]] = {}
     for entry in entries:
@@ -165,7 +167,8 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 def unknown(wanted: str, names: Sequence[str], what: str) -> str:
     """One line on a name that does not exist, with those that are near."""
-    near = difflib.get_close_matches(wanted, list(dict.fromkeys([*names, *map(pattern_of, names)])), NEAR, cutoff=0.5)
+    known = names if INDEX.search(wanted) else map(pattern_of, names)
+    near = difflib.get_close_matches(wanted, list(dict.fromkeys(known)), NEAR, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "--list shows the names"
     return f"no {what} {wanted!r}; {hint}"
 
@@ -190,9 +193,9 @@ def _key(
         return lambda entry: entry.name, f"matrices of the same name and shape in {len(weights)} files are draws"
     # Keras calls the first layer of a kind dense, the second dense_1.
     patterns = {pattern_of(name) for name in files}
-    joined = {pattern: pattern for pattern in patterns} | {pattern.replace("_*", ""): pattern for pattern in patterns}
+    numbered = {pattern.replace("_*", ""): pattern for pattern in sorted(patterns) if "_*" in pattern}
     return (
-        lambda entry: joined[pattern_of(entry.name)],
+        lambda entry: numbered.get(pattern_of(entry.name), pattern_of(entry.name)),
         "matrices of the same shape whose names differ only in numbers are draws",
     )
 

@@ -106,7 +106,7 @@ def test_the_table_has_every_number_and_fits_a_terminal(studied):
     assert table.csv().splitlines()[0].startswith("group,formed,rows,columns,members,excluded,rms,w2,")
     json.dumps(entry, allow_nan=False)
     assert max(map(len, repr(studied).splitlines())) <= 113
-    assert "left out: 6 x a vector" in repr(studied).replace("Left", "left")
+    assert "Left out: 6 x a vector." in " ".join(repr(studied).split())
     assert len(members_table(studied).rows) == 4 * LAYERS
     frame = studied.to_pandas()
     assert frame.shape == (4, len(table.header))

@@ -33,9 +33,8 @@ def test_traits_are_covariances_of_entries_and_of_their_squares():
     stack -= stack.mean()
     variance = float(np.mean(stack**2))
     found = dict(zip(NAMES, traits_of(stack).value.tolist(), strict=True))
-    row, column, neither = (
-        pairs(stack, 1, *same) / variance for same in ((True, False), (False, True), (False, False))
-    )
+    shared = ((True, False), (False, True), (False, False))
+    row, column, neither = (pairs(stack, 1, *same) / variance for same in shared)
     assert found["row means"] == pytest.approx(row - neither, rel=1e-9)
     assert found["column means"] == pytest.approx(column - neither, rel=1e-9)
     assert found["member means"] == pytest.approx(neither, rel=1e-9)
