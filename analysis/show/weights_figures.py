@@ -1,8 +1,7 @@
 """Figures of the groups of a model: how each departs from independent entries, and one group's matrices in detail."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from jaxtyping import Bool, Float
 
 from analysis.inference.multiplicity import LEVEL
 from analysis.show.drawing import Axes, Figure, laid_out, symlog_across
@@ -55,20 +54,17 @@ def short(name: str) -> str:
 
 def dots(
     ax: Axes,
-    places: Sequence[float],
-    values: np.ndarray,
-    errors: np.ndarray,
-    clear: np.ndarray,
-    label: str,
+    places: Float[np.ndarray, "dots"],
+    values: Float[np.ndarray, "dots"],
+    errors: Float[np.ndarray, "dots"],
+    clear: Bool[np.ndarray, "dots"],
     colour: str,
 ) -> None:
     """Values with 95 % intervals on horizontal lines; what is not clear is open."""
-    places = np.asarray(places, dtype=float)
     known = np.isfinite(values)
     ax.hlines(places, values - CONFIDENCE * errors, values + CONFIDENCE * errors, color=colour, linewidth=1)
     for chosen, face in ((known & clear, colour), (known & ~clear, "white")):
         ax.plot(values[chosen], places[chosen], "o", color=colour, markerfacecolor=face, markersize=4)
-    ax.plot([], [], "o", color=colour, markersize=4, label=label)
 
 
 def _paint_traits(figure: Figure, study: ModelStudy) -> Figure:
@@ -81,7 +77,8 @@ def _paint_traits(figure: Figure, study: ModelStudy) -> Figure:
             at, shift = NAMES.index(name), 0.22 * (k - (len(names) - 1) / 2)
             values, errors = (np.array([getattr(row.traits, part)[at] for row in rows]) for part in ("value", "se"))
             clear = np.array([row.traits_q[at] < LEVEL for row in rows])
-            dots(ax, np.arange(len(rows)) + shift, values, errors, clear, label, colour)
+            dots(ax, np.arange(len(rows)) + shift, values, errors, clear, colour)
+            ax.plot([], [], "o", color=colour, markersize=4, label=label)
         symlog_across(ax, LINEAR)
         ax.set_xlabel(title)
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), handletextpad=0.1, columnspacing=0.8)
@@ -135,7 +132,7 @@ def _cumulants(ax: Axes, row: GroupStudy) -> None:
     at = list(titled.values())
     ax.axvline(0.0, color="black", linewidth=0.8)
     errors = np.nan_to_num(s.standardised_se[at])
-    dots(ax, range(len(at)), s.standardised[at], errors, s.cumulants_q[at] < LEVEL, "", COLOURS[0])
+    dots(ax, np.arange(len(at), dtype=float), s.standardised[at], errors, s.cumulants_q[at] < LEVEL, COLOURS[0])
     symlog_across(ax, LINEAR)
     ax.set_yticks(range(len(at)), list(titled))
     ax.set_ylim(len(at) - 0.5, -0.5)

@@ -136,6 +136,8 @@ def analyze(options: Namespace) -> int:
             "--list, --select, --group, --heads and --orientation are of the table of a model: leave out --key, "
             "--symmetry and --chain"
         )
+    if options.heads is not None and options.heads < 1:
+        raise UserError(f"--heads {options.heads}: give a whole number, at least 1")
     if options.chain is not None:
         if one_array:
             raise UserError("--chain names its arrays and is a symmetry of its own: leave out --key and --symmetry")
