@@ -1,7 +1,7 @@
 """What is kept of a group of matrices: a few numbers of each member, while one tensor at a time is in memory."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -57,10 +57,11 @@ def measured(group: Group) -> Measured:
             shift = _mean(sums, symmetry) if shift is None else shift
             parts.append(_numbers(sums, sums_of(stack, shift) if shift else sums, shift or 0.0, symmetry, spectral))
         del stack, sums  # else they stay in memory while the next tensor is read
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    if not columns["finite"].any():
+    kept: dict[str, Any] = {"singular": None}
+    kept |= {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    if not kept["finite"].any():
         raise ValueError(f"none of the {group.members} matrices of {group.name} is finite: nothing to study")
-    return Measured(symmetry=symmetry, shift=shift or 0.0, **({"singular": None} | columns))
+    return Measured(symmetry=symmetry, shift=shift or 0.0, **kept)
 
 
 def _mean(sums: Sums, symmetry: Separate) -> float | None:
@@ -83,7 +84,7 @@ def _numbers(sums: Sums, centred: Sums, shift: float, symmetry: Separate, spectr
         "invariants": invariants,
         "centred": invariants_of(centred, symmetry) if shift else invariants,
     }
-    finite = np.isfinite(invariants).all(axis=1)
+    finite = np.asarray(np.isfinite(invariants).all(axis=1))
     found |= {"singular": singular_values(sums)} if spectral else {}
     for values in found.values():
         values[~finite] = np.nan

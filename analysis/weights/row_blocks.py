@@ -76,7 +76,10 @@ def sums_of(stack: np.ndarray, shift: float = 0.0) -> Sums:
         stack = np.swapaxes(stack, 1, 2)
     count, rows, columns = stack.shape
     found = Sums(
-        *(np.zeros((4, count, size)) for size in (rows, columns, columns)), np.zeros((count, columns, columns))
+        rows=np.zeros((4, count, rows)),
+        columns=np.zeros((4, count, columns)),
+        carried=np.zeros((4, count, columns)),
+        gram=np.zeros((count, columns, columns)),
     )
     step = max(1, BLOCK // (count * columns))
     for start in range(0, rows, step):
