@@ -1,8 +1,12 @@
 """Statistics of ensembles of matrices: symmetries, Gaussian laws, expectations, distances and their errors."""
 
 from analysis.contrast import Contrast, contrast
+from analysis.inference.anomalies import Anomalies, anomalies
 from analysis.inference.couplings import Couplings, couplings
 from analysis.inference.cumulants import Cumulant, cumulants
+from analysis.inference.one_matrix import OneMatrix, one_matrix
+from analysis.inference.paired import Paired, paired
+from analysis.inference.similarity import Similarity, similarity
 from analysis.inference.spectrum import Spectrum, spectrum
 from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
@@ -17,6 +21,7 @@ from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry
 
 __all__ = [
     "PIGMM",
+    "Anomalies",
     "Chain",
     "Contrast",
     "Couplings",
@@ -25,12 +30,16 @@ __all__ = [
     "Fit",
     "Gaussian",
     "Layers",
+    "OneMatrix",
+    "Paired",
     "Separate",
+    "Similarity",
     "Simultaneous",
     "Spectrum",
     "Statistics",
     "Symmetric",
     "Symmetry",
+    "anomalies",
     "contrast",
     "couplings",
     "cumulants",
@@ -43,7 +52,10 @@ __all__ = [
     "iid_model",
     "iid_parameters",
     "model_of",
+    "one_matrix",
+    "paired",
     "recognised_symmetry",
+    "similarity",
     "spectrum",
     "study",
     "study_layers",

@@ -1,5 +1,6 @@
 """Statistics in a notebook: as HTML, as an `xarray.Dataset`, as a `pandas.DataFrame`."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -63,6 +64,14 @@ def to_pandas(statistics: Statistics) -> Any:
     """The predicted invariants as a `pandas.DataFrame`, one row each, at every epoch and layer where there are."""
     predicted = to_xarray(statistics)[list(DIMENSIONS["predicted"])]
     return predicted.to_dataframe().reset_index()
+
+
+def table_to_pandas(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    """Rows under a header as a `pandas.DataFrame`."""
+    import xarray
+
+    columns = {name: ("row", [row[k] for row in rows]) for k, name in enumerate(header)}
+    return xarray.Dataset(columns).to_dataframe().reset_index(drop=True)
 
 
 def statistics_html(statistics: Statistics) -> str:

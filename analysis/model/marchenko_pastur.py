@@ -4,9 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import gammaincc
 
 TRACY_WIDOM = 0.9793
 """The 95 % quantile of Tracy and Widom's law of real matrices (beta = 1)."""
+
+
+def tracy_widom_tail(t: Float[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch"]:
+    """Probability of a value above t in Tracy and Widom's law of real matrices, by a shifted gamma law; to 0.001.
+
+    Source: Chiani, J. Multivariate Anal. 129 (2014), 69.
+    """
+    return np.asarray(gammaincc(46.446, np.maximum(t + 9.84801, 0.0) / 0.186054))
 
 
 class Bulk(NamedTuple):
@@ -37,8 +46,19 @@ class Bulk(NamedTuple):
         """
         if not self.rows or not self.columns:
             return 0.0
+        centre, scale = self._centre_and_scale()
+        return float(self.variance * (centre + TRACY_WIDOM * scale))
+
+    def tail(self, squared: float) -> float:
+        """Probability that the largest one lies above a value, in the same approximation; NaN without a variance."""
+        if not self.rows or not self.columns or not self.variance > 0:
+            return np.nan
+        centre, scale = self._centre_and_scale()
+        return float(tracy_widom_tail(np.asarray((squared / self.variance - centre) / scale)))
+
+    def _centre_and_scale(self) -> tuple[float, float]:
         a, b = np.sqrt(self.rows - 0.5), np.sqrt(self.columns - 0.5)
-        return float(self.variance * ((a + b) ** 2 + TRACY_WIDOM * (a + b) * (1 / a + 1 / b) ** (1 / 3)))
+        return float((a + b) ** 2), float((a + b) * (1 / a + 1 / b) ** (1 / 3))
 
     def density(self, squared: Float[np.ndarray, "points"]) -> Float[np.ndarray, "points"]:
         """sqrt((b - x)(x - a)) / (2 pi s min(p, q) x) between the edges a and b, else 0; its integral is 1.

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, SymmetricalLogLocator
 from matplotlib.typing import ColorType
 from PIL import Image
 
@@ -32,6 +32,7 @@ __all__ = [
     "legend",
     "render",
     "symlog",
+    "symlog_across",
 ]
 
 INKS = 64
@@ -111,6 +112,18 @@ def symlog(ax: Axes, linear: float) -> None:
     ax.yaxis.set_major_formatter("{x:g}")
     bottom, top = ax.get_ylim()
     ax.set_ylim(min(bottom, -linear), max(top, linear))
+
+
+def symlog_across(ax: Axes, linear: float) -> None:
+    """Make the horizontal axis linear near zero and logarithmic beyond, with few enough ticks to be read."""
+    ax.set_xscale("symlog", linthresh=linear)
+    ax.autoscale_view()
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -linear), max(high, linear))
+    locator = SymmetricalLogLocator(base=10, linthresh=linear)
+    locator.set_params(numticks=6)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter("{x:g}")
 
 
 def legend(ax: Axes, *panels: Axes) -> None:

@@ -73,6 +73,21 @@ def separate_of(symmetry: Symmetry) -> Separate:
     return Separate(*symmetry.shapes[0])
 
 
+def symmetry_of_one(matrix: Any) -> Symmetry:
+    """As `recognised_symmetry`, but separate permutations of square matrices too: one says little of its diagonal.
+
+    Raises:
+        ValueError: if the data are not matrices of one shape [..., m, n].
+    """
+    recognised = recognised_symmetry(matrix)
+    return recognised if isinstance(recognised, Symmetric) else separate_of(recognised)
+
+
+def layout_of(symmetry: Symmetry) -> Separate | Symmetric:
+    """The two-way layout of one matrix: rows and columns apart; of symmetric ones the nodes, without the diagonal."""
+    return Symmetric(symmetry.dim, diagonal=False) if isinstance(symmetry, Symmetric) else separate_of(symmetry)
+
+
 def _shape(data: Any) -> tuple[int, int]:
     """Rows and columns."""
     shape: Sequence[int] = np.shape(data)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import sqrt
 from typing import Any
@@ -10,6 +11,7 @@ from analysis.symmetry.base import Symmetry
 from analysis.symmetry.tensors import Number, Tensors
 
 
+@dataclass(frozen=True)
 class SingleMatrix(Symmetry):
     """A symmetry of one matrix a member."""
 
@@ -27,3 +29,7 @@ class SingleMatrix(Symmetry):
     def tensors(self) -> Tensors:
         """Mean and covariance of the entries in the basis of Kronecker deltas, parameter by parameter."""
         return self.tensors_at(*self.shapes[0])
+
+    def at_most(self, size: int) -> "SingleMatrix":
+        """The same symmetry, of matrices that have at most so many rows and columns."""
+        return replace(self, **{f.name: min(getattr(self, f.name), size) for f in fields(self) if f.type is int})

@@ -15,6 +15,7 @@ from experiments.hosts.cluster import Cluster
 from experiments.report.comparing import compare_runs, named_runs
 from experiments.report.matrices import analyze_file
 from experiments.report.networks import analyze_networks
+from experiments.report.weights import Choice, analyze_model, is_one_ensemble, list_weights
 from experiments.reproduction import reproduce as reproduction
 from experiments.run import reporting, stages
 from experiments.run.merging import merge_runs
@@ -132,19 +133,30 @@ def merge(options: Namespace) -> int:
 
 
 def analyze(options: Namespace) -> int:
-    """The analysis of the user's own matrices."""
+    """The analysis of the user's own weights: a whole model, one ensemble, or networks."""
     out, json_file = (Path(path) if path else None for path in (options.out, options.json))
     paths = list(map(Path, options.paths))
+    choice = Choice(options.select or (), options.group or (), options.heads, options.orientation)
+    one_array = options.key is not None or options.symmetry != "auto"
+    if (options.chain is not None or one_array) and (options.list or choice != Choice()):
+        raise UserError(
+            "--list, --select, --group, --heads and --orientation are of the table of a model: leave out --key, "
+            "--symmetry and --chain"
+        )
+    if options.heads is not None and options.heads < 1:
+        raise UserError(f"--heads {options.heads}: give a whole number, at least 1")
     if options.chain is not None:
-        if options.key or options.symmetry != "auto":
+        if one_array:
             raise UserError("--chain names its arrays and is a symmetry of its own: leave out --key and --symmetry")
         print(analyze_networks(paths, options.chain, json_file, out))
-    elif len(paths) > 1:
-        raise UserError(
-            f"{len(paths)} files: add --chain if they are the layers of networks, or analyse them one by one"
-        )
-    else:
+    elif one_array and len(paths) > 1:
+        raise UserError(f"{len(paths)} files, but --key and --symmetry are of one: analyse them one by one")
+    elif options.list:
+        print(list_weights(paths, choice))
+    elif one_array or (choice == Choice() and is_one_ensemble(paths)):
         print(analyze_file(paths[0], options.key, json_file, out, options.symmetry))
+    else:
+        print(analyze_model(paths, choice, json_file, out))
     return 0
 
 

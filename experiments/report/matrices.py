@@ -12,7 +12,7 @@ from experiments.errors import UserError
 from experiments.report.given import analyse, entry_of, summary_of, write_analysis
 from experiments.store import atomic
 from experiments.store.run_folder import RunFolder
-from experiments.store.weights_io import read_array
+from experiments.weights.opening import read_array
 
 
 def analyze_file(path: Path, key: str | None, json_file: Path | None, out: Path | None, symmetry: str = "auto") -> str:

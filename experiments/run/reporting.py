@@ -52,11 +52,12 @@ def recorded(folder: RunFolder) -> Recorded:
     Raises:
         UserError: they cannot be read, or are not those of a run.
     """
-    config, results = folder.config, folder.read_results()
+    config = folder.config
     if "matrices" in config:
         raise UserError(
             f"{folder.path} holds an analysis of given matrices: to redraw it, give its `pigmm analyze` again"
         )
+    results = folder.read_results()
     try:
         settings = {name: value for name, value in config.items() if name not in ("data", MEMBERS)}
         if not isinstance(config.get("start") or {}, dict):

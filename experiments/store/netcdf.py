@@ -8,10 +8,9 @@ import xarray as xr
 from xarray.backends import H5NetCDFStore
 
 from ensemble.errors import first_line
+from experiments.store.hdf5 import DamagedFile, refuse_hostile
 
-
-class DamagedFile(ValueError):
-    """The file is not netCDF-4, or is truncated or damaged."""
+__all__ = ["DamagedFile", "decode", "encode"]
 
 
 def encode(dataset: xr.Dataset) -> bytes:
@@ -36,29 +35,12 @@ def decode(path: Path) -> xr.Dataset:
     try:
         # HDF5 is asked first: of a file that it cannot open, h5netcdf prints a trace from its destructor.
         with h5py.File(path, "r") as file:
-            _refuse_hostile(file, path.stat().st_size)
+            refuse_hostile(file, path.stat().st_size)
         return xr.load_dataset(path, engine="h5netcdf")
     except DamagedFile:
         raise
     except Exception as error:  # what HDF5, h5netcdf and xarray make of damage depends on the place
         raise DamagedFile(first_line(error)) from error
-
-
-def _refuse_hostile(file: h5py.File, size: int) -> None:
-    """Refuse a file that refers to others, or that would take more memory than it has bytes: ours do neither."""
-    links: dict[str, object] = {}
-    file.visititems_links(links.__setitem__)
-    claimed = 0
-    for name, link in links.items():
-        if not isinstance(link, h5py.HardLink):
-            raise DamagedFile(f"{name!r} is a link to something else")
-        item = file[name]
-        if isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external:
-                raise DamagedFile(f"the content of {name!r} is in another file")
-            claimed += item.nbytes
-    if claimed > size:
-        raise DamagedFile(f"it claims to hold {claimed} bytes and has {size}")
 
 
 def _creation() -> h5py.h5p.PropFCID:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.errors import UserError
-from experiments.store.weights_io import read_array
+from experiments.weights.opening import read_array
 
 ARRAY = np.arange(24.0).reshape(2, 3, 4)
 
@@ -33,6 +33,6 @@ def test_both_orders_of_memory_are_read(suffix, order, tmp_path):
     np.testing.assert_array_equal(read_array(path), ARRAY)
 
 
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(UserError, match="is a folder; give a "):
+def test_a_folder_without_files_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is a folder without weights; give a "):
         read_array(tmp_path)

@@ -1,0 +1,216 @@
+"""The groups of a model as a table: for the terminal, a notebook, as CSV, as JSON."""
+
+import math
+import textwrap
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from analysis.show.entries import by_name, numbers, statistics_entry
+from analysis.show.style import model_title
+from analysis.show.tables import Table
+from analysis.weights.group_study import GroupStudy
+from analysis.weights.model_study import ModelStudy
+from analysis.weights.traits import NAMES
+
+SCHEMA = 1
+MOST_FINDINGS = 3
+"""Of a group in a terminal."""
+WIDTH = 112
+"""Columns of a terminal."""
+COLUMNS = (
+    *(("shape", 13), ("members", 7), ("rms", 8), ("W2/√mn", 8), ("by chance", 9), ("law", 16), ("skewness", 13)),
+    *(("kurtosis", 14), ("outliers", 8), ("odd", 3)),
+)
+"""Headings of the numbers in a terminal, and how many characters each has."""
+ORDINARY = "nothing departs from independent entries of one law by more than chance and enough to matter"
+LEGEND = (
+    "rms: root mean square of an entry. W2/√mn: distance of the Gaussian law of the group from independent entries, "
+    "and what chance makes of it. law: i.i.d., or S_m × S_n where rows or columns share their means. skewness, "
+    "kurtosis (excess): of an entry, 0 for Gaussian ones. outliers: singular values of a matrix above those of "
+    "independent entries. odd: members that do not fit among the others. Errors are over members; of one or two "
+    "members those of independent Gaussian entries. Rows are outputs, columns inputs; they are permuted apart, as "
+    "different neurons."
+)
+TABLE_CAPTION = (
+    "One row a group: how it was formed; members, and those left out as not finite; root mean square of an entry; "
+    "2-Wasserstein distance of the five-parameter law from the nearest independent entries, per root of the number of "
+    "entries, with standard error, mean and 95 % quantile of what chance makes of it; the smallest law that describes "
+    "first and second moments; the parameters; each trait with standard error and false-discovery rate; p of the score "
+    "tests of couplings, and how many are selected; singular values above the bulk of independent entries per matrix, "
+    "how many of them mean, row and column variances make, and the share of the squared norm that they carry; the size "
+    "of the largest finding, and all findings as sentences."
+)
+
+
+def groups_table(study: ModelStudy) -> Table:
+    """All numbers of the table, one row a group, the most unusual first."""
+    cells = [dict(_cells(row)) for row in study.rows]
+    header = tuple(cells[0]) if cells else ()
+    return Table(header, tuple(tuple(row.values()) for row in cells), TABLE_CAPTION)
+
+
+def members_table(study: ModelStudy) -> Table:
+    """The members of every group: root mean square, and how odd each is among the others."""
+    rows = tuple(
+        (row.group.name, title, *map(float, numbers), what)
+        for row in study.rows
+        for title, *numbers, what in zip(
+            row.group.titles, row.rms, row.anomalies.distance, row.anomalies.q, row.anomalies.oddest, strict=True
+        )
+    )
+    caption = (
+        "Root mean square of the entries of every member; Mahalanobis distance of its block moments from the law of "
+        "the others; the false-discovery rate at which it does not fit; the block moment or cumulant that is oddest."
+    )
+    return Table(("group", "member", "rms", "distance", "q", "oddest"), rows, caption)
+
+
+def sentence(row: GroupStudy, most: int | None = None) -> str:
+    """What is unusual about a group, as one sentence, of the largest findings."""
+    texts = [finding.text for finding in row.findings]
+    left = len(texts) - len(texts[:most])
+    text = "; ".join([*texts[:most], *([f"and {left} smaller"] if left else [])]) or ORDINARY
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def law_title(row: GroupStudy) -> str:
+    """What people call the law of first and second moments that is accepted."""
+    return model_title(row.statistics.symmetry, row.accepted)
+
+
+def terminal(study: ModelStudy) -> str:
+    """The table as text: three lines or more a group, with its name, its numbers, and what is unusual."""
+    indent = "   "
+    head = indent + " ".join(f"{name:>{width}}" for name, width in COLUMNS)
+    lines = [f"{study.title}: {len(study.rows)} groups, the most unusual first", "", head]
+    for number, row in enumerate(study.rows, start=1):
+        remark = f"; {row.group.remark}" if row.group.remark else ""
+        cells = zip(_texts(row), COLUMNS, strict=True)
+        lines += [
+            f"{number:2} {row.group.name} ({row.group.formed}{remark})",
+            indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
+            *_wrapped(sentence(row, MOST_FINDINGS), indent),
+        ]
+    return "\n".join([*lines, "", *_wrapped(f"{LEGEND} {_remarks(study)}", "")])
+
+
+def html(study: ModelStudy) -> str:
+    """The table for a notebook."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("group", *(name for name, _ in COLUMNS), "unusual"))
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in (row.group.name, *_texts(row), sentence(row))) + "</tr>"
+        for row in study.rows
+    )
+    caption = escape(f"{study.title}: {len(study.rows)} groups, the most unusual first. {_remarks(study)}")
+    return f"<p>{caption}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def study_entry(study: ModelStudy) -> dict[str, Any]:
+    """The study as plain values for JSON; NaN becomes null."""
+    return {
+        "schema": SCHEMA,
+        "title": study.title,
+        "notes": list(study.notes),
+        "groups": [_entry(row) for row in study.rows],
+        "skipped": [{**one._asdict(), "shape": list(one.shape)} for one in study.skipped],
+    }
+
+
+def skipped_in_short(study: ModelStudy) -> str:
+    """How many tensors were left out, by reason."""
+    counts: dict[str, int] = {}
+    for one in study.skipped:
+        counts[one.reason] = counts.get(one.reason, 0) + 1
+    return "; ".join(f"{count} x {reason}" for reason, count in counts.items())
+
+
+def _remarks(study: ModelStudy) -> str:
+    skipped = skipped_in_short(study)
+    texts = (*study.notes, f"left out: {skipped}" if skipped else "")
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts if text)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _texts(row: GroupStudy) -> tuple[str, ...]:
+    """The numbers of a line."""
+    s, (rows, columns) = row.statistics, row.group.shape
+    w2, null = (float(value) / float(s.root_size[0]) for value in (s.w2, s.w2_null))
+    outliers = f"{row.outliers.count.mean():.3g}" if row.outliers else "–"
+    skewness, kurtosis = (_measured(row, name) for name in ("skewness", "kurtosis"))
+    rms = f"{np.sqrt(np.nanmean(row.rms**2)):.3g}"
+    return (
+        *(f"{rows} x {columns}", str(row.group.members), rms, f"{w2:.2g}", f"{null:.2g}", law_title(row)),
+        *(skewness, kurtosis, outliers, str(len(row.anomalies.found)) if np.isfinite(row.anomalies.q).any() else "–"),
+    )
+
+
+def _measured(row: GroupStudy, trait: str) -> str:
+    at = NAMES.index(trait)
+    value, se = float(row.traits.value[at]), float(row.traits.se[at])
+    if not np.isfinite(value) or not se > 0:
+        return "–"
+    digits = min(max(0, -math.floor(math.log10(se))), 4)
+    return f"{value:.{digits}f} ± {se:.{digits}f}"
+
+
+def _cells(row: GroupStudy) -> Iterator[tuple[str, str | int | float]]:
+    group, s, size = row.group, row.statistics, float(row.statistics.root_size[0])
+    yield from (("group", group.name), ("formed", group.formed), ("rows", group.shape[0]), ("columns", group.shape[1]))
+    yield from (("members", group.members), ("excluded", int(s.excluded)))
+    yield "rms", float(np.sqrt(np.nanmean(row.rms**2)))
+    for name, value in {"w2": s.w2, "w2_se": s.w2_se, "w2_null": s.w2_null, "w2_null_upper": s.w2_null_upper}.items():
+        yield name, float(value) / size
+    yield "accepted", row.accepted
+    for name, value, se in zip(s.symmetry.parameter_names, s.parameters, s.parameters_se, strict=True):
+        yield from ((name, float(value)), (f"{name}_se", float(se)))
+    for k, name in enumerate(NAMES):
+        key = name.replace(" ", "_")
+        yield from ((key, float(row.traits.value[k])), (f"{key}_se", float(row.traits.se[k])))
+        yield f"{key}_q", float(row.traits_q[k])
+    yield from _couplings(row)
+    yield from _outliers(row)
+    yield "odd", len(row.anomalies.found)
+    yield from (("unusual", row.unusual), ("findings", sentence(row)), ("status", row.status))
+
+
+def _couplings(row: GroupStudy) -> Iterator[tuple[str, float]]:
+    one = row.couplings
+    for k, degree in enumerate((3, 4)):
+        yield f"couplings_p{degree}", np.nan if one is None else float(one.couplings.p[k])
+    yield "couplings", np.nan if one is None else float(len(one.selection.graphs))
+
+
+def _outliers(row: GroupStudy) -> Iterator[tuple[str, float]]:
+    one = row.outliers
+    yield "outliers", np.nan if one is None else float(one.count.mean())
+    yield "outliers_predicted", np.nan if one is None else float(one.predicted)
+    yield "outliers_share", np.nan if one is None else float(one.share.mean())
+
+
+def _entry(row: GroupStudy) -> dict[str, Any]:
+    odd = row.anomalies
+    members = zip(row.group.titles, row.rms, odd.distance, odd.q, odd.oddest, strict=True)
+    return {
+        "name": row.group.name,
+        "formed": row.group.formed,
+        "remark": row.group.remark,
+        "shape": list(row.group.shape),
+        "members": [
+            {"name": title} | numbers(rms=rms, distance=distance, q=q) | {"oddest": oddest}
+            for title, rms, distance, q, oddest in members
+        ],
+        "accepted": row.accepted,
+        "traits": by_name(NAMES, **row.traits._asdict(), q=row.traits_q),
+        "outliers": numbers(**dict(_outliers(row))),
+        "couplings": numbers(**dict(_couplings(row))),
+        "findings": [finding._asdict() for finding in row.findings],
+        "unusual": row.unusual,
+        "statistics": statistics_entry(row.statistics),
+        "status": row.status,
+    }

@@ -1,0 +1,166 @@
+"""One group of matrices to its numbers: the statistics of the ensemble, its traits, its singular values, couplings."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from analysis.coupling_study import CouplingStudy, study_couplings
+from analysis.inference.anomalies import Anomalies, rank_members
+from analysis.inference.couplings import FEWEST
+from analysis.model.marchenko_pastur import Bulk
+from analysis.model.spectrum import outliers
+from analysis.model.status import joined
+from analysis.recording import Recording
+from analysis.statistics import Statistics
+from analysis.study import describe
+from analysis.weights.grouping import Group
+from analysis.weights.measuring import Measured, measured
+from analysis.weights.traits import Traits, traits
+
+ROUNDING = 1e-12
+"""Squared singular values below this part of the largest are rounding errors."""
+VARIANCE_ROUNDING = 1e-24
+"""And so is a variance below this part of the mean square."""
+
+
+class Outliers(NamedTuple):
+    """Singular values above the bulk of independent entries of the variance vE."""
+
+    singular: Float[np.ndarray, "N p"]
+    """Of each finite member, from the largest."""
+    bulk: Bulk
+    count: Float[np.ndarray, "N"]
+    """How many of a member lie above what the largest of the bulk alone stays below in 95 %."""
+    share: Float[np.ndarray, "N"]
+    """Part of the sum of the squared entries of a member that they carry."""
+    predicted: int
+    """How many of them mean, row and column variances make in large matrices."""
+
+
+class Finding(NamedTuple):
+    """Something unusual about a group."""
+
+    size: float
+    """How large it is: 1 is as large as the variance of the entries."""
+    text: str
+    """A sentence."""
+
+
+class GroupStudy(NamedTuple):
+    """One group of matrices, under separate permutations of rows and columns."""
+
+    group: Group
+    statistics: Statistics
+    """Of the ensemble: law, distances, cumulants, tests; without leading axes."""
+    rms: Float[np.ndarray, "N"]
+    """Root mean square of the entries of each member; NaN where they are not finite."""
+    traits: Traits
+    traits_q: Float[np.ndarray, "traits"]
+    """Their p, adjusted for the false-discovery rate over the groups that differ at all."""
+    outliers: Outliers | None
+    """None for products of thin matrices, and where singular values take too long."""
+    couplings: CouplingStudy | None
+    """None for fewer than five members, and for products of thin matrices."""
+    anomalies: Anomalies
+    """How odd each member is among the others; NaN where they are too few."""
+    findings: tuple[Finding, ...]
+    """What is unusual, the largest first."""
+    status: str
+    """"ok", or what is not available and why."""
+
+    @property
+    def accepted(self) -> str:
+        """Name of the smallest model that describes first and second moments: the full one where W2 exceeds chance.
+
+        The nested tests know the spread of the members only, and accept too much of a few of them.
+        """
+        s = self.statistics
+        if s.w2 > s.w2_null_upper:
+            return s.symmetry.full
+        return "iid_zero_mean" if str(s.accepted) == "iid_zero_mean" else "iid"
+
+    @property
+    def unusual(self) -> float:
+        """Size of the largest finding; 0 where there is none."""
+        return max((finding.size for finding in self.findings), default=0.0)
+
+
+def study_group(group: Group) -> GroupStudy:
+    """All numbers of a group, which is read once; without findings, which depend on the other groups.
+
+    Raises:
+        ValueError: if no member is finite.
+    """
+    whole = measured(group)
+    kept = whole.kept
+    excluded = int(np.sum(~whole.finite))
+    statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)
+    own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
+    couplings = _couplings(kept) if len(kept.rms) >= FEWEST and not group.rank else None
+    return GroupStudy(
+        group=group,
+        statistics=statistics,
+        rms=whole.rms,
+        traits=own,
+        traits_q=np.full_like(own.p, np.nan),
+        outliers=None if kept.singular is None else _outliers(kept.singular, statistics),
+        couplings=couplings,
+        anomalies=_anomalies(whole, varies(statistics, whole.rms)),
+        findings=(),
+        status=joined(
+            [str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]
+        ),
+    )
+
+
+def _outliers(singular: Float[np.ndarray, "N p"], statistics: Statistics) -> Outliers:
+    parameters, (rows, columns) = statistics.parameters, statistics.symmetry.shapes[0]
+    bulk, squared = Bulk(float(parameters[-1]), rows, columns), singular**2
+    above = squared > np.maximum(bulk.largest, ROUNDING * squared[:, :1])
+    total = np.sum(squared, axis=1)
+    share = np.sum(squared * above, axis=1) / np.where(total > 0, total, 1.0)
+    return Outliers(singular, bulk, above.sum(axis=1).astype(float), share, len(outliers(parameters, rows, columns)))
+
+
+def varies(statistics: Statistics, rms: Float[np.ndarray, "N"]) -> bool:
+    """Whether the entries vary by more than rounding."""
+    return bool(np.sum(statistics.parameters[1:]) > VARIANCE_ROUNDING * np.nanmean(rms**2))
+
+
+def _anomalies(whole: Measured, known: bool) -> Anomalies:
+    moments = _less_shift(whole)
+    return rank_members(moments if known else np.full_like(moments, np.nan), whole.symmetry, whole.centred)
+
+
+def _less_shift(some: Measured) -> Float[np.ndarray, "N moments"]:
+    """The block moments of the members less the constant, which no departure depends on, but rounding errors do."""
+    rows, columns = some.symmetry.shapes[0]
+    return some.block_moments - some.shift * np.sqrt(rows * columns) * np.eye(len(some.symmetry.moment_names))[0]
+
+
+def _couplings(kept: Measured) -> CouplingStudy:
+    moments = _less_shift(kept)
+    members = len(moments)
+    (found,) = study_couplings(
+        Recording(
+            members=np.arange(members),
+            epochs=np.array([0]),
+            layers=("M",),
+            symmetries=(kept.symmetry,),
+            invariants=kept.centred[:, None, None],
+            block_moments=moments[:, None, None],
+            finite=np.ones((members, 1), dtype=bool),
+        ),
+        [0],
+    )
+    return found
+
+
+def _no_spectrum(group: Group, kept: Measured) -> str:
+    if kept.singular is not None:
+        return ""
+    rows, columns = group.shape
+    if group.rank:
+        return f"no law of the singular values of {group.remark}"
+    return f"singular values of {group.members} matrices of {rows} x {columns} would take minutes, and are left out"

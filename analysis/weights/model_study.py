@@ -1,0 +1,116 @@
+"""A model to a row for each group of its matrices: what `study_weights` returns, one tensor in memory at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.inference.multiplicity import hierarchical
+from analysis.weights.findings import findings_of
+from analysis.weights.group_study import GroupStudy, study_group
+from analysis.weights.grouping import Grouping, Skipped, entries_of, grouped
+from analysis.weights.heads import head_groups
+from analysis.weights.state import weights_of
+from analysis.weights.tensors import Orientation, Weights
+
+
+@dataclass(frozen=True, repr=False)
+class ModelStudy:
+    """The groups of a model, the most unusual first, and what was left out."""
+
+    title: str
+    rows: tuple[GroupStudy, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    """How matrices were grouped and oriented, in sentences."""
+
+    def __repr__(self) -> str:
+        from analysis.show.weights_table import terminal
+
+        return terminal(self)
+
+    def _repr_html_(self) -> str:
+        from analysis.show.weights_table import html
+
+        return html(self)
+
+    def to_pandas(self) -> Any:
+        """The table as a `pandas.DataFrame`, one row a group."""
+        from analysis.notebook import table_to_pandas
+        from analysis.show.weights_table import groups_table
+
+        table = groups_table(self)
+        return table_to_pandas(table.header, table.rows)
+
+
+def study_weights(
+    state: Any,
+    select: Sequence[str] = (),
+    group: Sequence[str] = (),
+    heads: int | None = None,
+    orientation: Orientation | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> ModelStudy:
+    """Study every group of matrices of a model as an ensemble: one call, one table.
+
+    Rows and columns are permuted apart: they are different neurons, unless proven otherwise.
+
+    Args:
+        state: what `weights_of` takes, or several `Weights`, of which equal names are copies.
+        select: patterns, with * for any text, of the names that are looked at; all if there are none.
+        group: patterns each of whose tensors form a group; by default those whose names differ only in numbers.
+        heads: of attention in a layer; blocks and products of heads are then groups, too.
+        orientation: whether stored matrices are outputs x inputs ("out_in") or the other way round ("in_out"); by
+            default what the format has by habit.
+        progress: is told of each group before it is read.
+
+    Raises:
+        ValueError: if there is no array, no matrix, no name that fits a pattern, or a group without a finite member.
+    """
+    weights = several(state)
+    grouping = grouping_of(weights, select, group, heads, orientation)
+    found = []
+    for number, one in enumerate(grouping.groups, start=1):
+        progress(f"group {number} of {len(grouping.groups)}: {one.members} x {one.name}")
+        found.append(study_group(one))
+    q = hierarchical(np.array([row.traits.p for row in found]))
+    judged = [row._replace(traits_q=own) for row, own in zip(found, q, strict=True)]
+    rows = [row._replace(findings=findings_of(row)) for row in judged]
+    rows.sort(key=lambda row: -row.unusual)
+    return ModelStudy(", ".join(one.title for one in weights), tuple(rows), grouping.skipped, grouping.notes)
+
+
+def several(state: Any) -> tuple[Weights, ...]:
+    """The weights of one model in memory, or of several that were opened.
+
+    Raises:
+        ValueError: if there is no array.
+    """
+    if isinstance(state, list | tuple) and state and all(isinstance(one, Weights) for one in state):
+        return tuple(state)
+    return (weights_of(state),)
+
+
+def grouping_of(
+    weights: Sequence[Weights],
+    select: Sequence[str] = (),
+    group: Sequence[str] = (),
+    heads: int | None = None,
+    orientation: Orientation | None = None,
+) -> Grouping:
+    """The groups that `study_weights` studies, without reading any numbers.
+
+    Raises:
+        ValueError: if a pattern fits no name, or there is no matrix.
+    """
+    grouping = grouped(weights, select, group, orientation)
+    if not grouping.groups:
+        raise ValueError(
+            f"{weights[0].title} holds no matrix of real numbers among its {len(grouping.skipped)} arrays: "
+            "--list says what they are"
+        )
+    if group:
+        return grouping
+    entries, _ = entries_of(weights, select, orientation)
+    return grouping._replace(groups=(*grouping.groups, *head_groups(entries, heads)))
