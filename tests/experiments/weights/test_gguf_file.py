@@ -61,7 +61,9 @@ def tensor(name=b"a", sizes=(4, 2), type_=0, offset=0, axes: int | None = None) 
     return text(name) + u32(len(sizes) if axes is None else axes) + b"".join(map(u64, sizes)) + u32(type_) + u64(offset)
 
 
-def written(path: Path, *tensors: bytes, values: tuple[bytes, ...] = (), counts=None, version=3, tail=bytes(64)) -> Path:
+def written(
+    path: Path, *tensors: bytes, values: tuple[bytes, ...] = (), counts=None, version=3, tail=bytes(64)
+) -> Path:
     count = (len(tensors), len(values)) if counts is None else counts
     header = b"GGUF" + u32(version) + b"".join(map(u64, count)) + b"".join(values) + b"".join(tensors)
     path.write_bytes(header + bytes(-len(header) % 32) + tail)
