@@ -96,13 +96,13 @@ def _tensor(path: Path, name: str, tensor: Strided, piece: Piece | None) -> Tens
     size = math.prod(tensor.shape)
     if claimed > piece.size or size > entries or (size and last >= entries) or len(tensor.shape) > DIMENSIONS:
         raise ValueError(f"{name[:80]!r} of shape {tensor.shape} claims more than the {piece.size} bytes it has")
-    storage = Region(name, (entries,), tensor.dtype, tensor.dtype.name, piece.offset)
+    storage = Region(name, (piece.size,), np.dtype(np.uint8), "bytes", piece.offset)
     return Tensor(name, tensor.shape, tensor.dtype.name, partial(_read, path, storage, tensor))
 
 
 def _read(path: Path, storage: Region, tensor: Strided) -> np.ndarray:
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, tensor.dtype)
-    numbers = mapped(path, storage)[tensor.offset :]
-    strides = tuple(stride * tensor.dtype.itemsize for stride in tensor.strides)
-    return np.lib.stride_tricks.as_strided(numbers, tensor.shape, strides, writeable=False)
+    width = tensor.dtype.itemsize
+    strides = tuple(stride * width for stride in tensor.strides)
+    return np.ndarray(tensor.shape, tensor.dtype, mapped(path, storage), tensor.offset * width, strides)

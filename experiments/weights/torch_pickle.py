@@ -14,7 +14,7 @@ import numpy as np
 from experiments.weights.kinds import KINDS, kind
 
 LARGEST = 2**24  # bytes of the program
-STEPS = 2_000_000  # instructions; a tensor takes about 40
+STEPS = 1_000_000  # instructions; a tensor takes about 40
 TENSOR = "torch._utils _rebuild_tensor_v2"
 TENSOR_OF_KIND = "torch._utils _rebuild_tensor_v3"  # of the types that have no storage of their own
 PARAMETER = "torch._utils _rebuild_parameter"

@@ -1,10 +1,7 @@
 """Whatever is in a file, reading it ends soon, in little memory, with a result or the documented error in one line."""
 
 import json
-import time
-import tracemalloc
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,9 +23,8 @@ from experiments.run.parts import plan_parts
 from experiments.run.reporting import recorded
 from experiments.run.stopwatch import SESSIONS, Stopwatch
 from experiments.store.run_folder import RunFolder
+from tests.harmless import assert_harmless
 
-MEMORY = 50_000_000  # bytes that reading a file of a few kilobytes may take
-SOON = 20.0  # seconds, of which it takes thousandths: more is a loop that the file controls
 FUZZ = settings(
     deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
@@ -71,23 +67,6 @@ def changed(whole: dict[str, Any]) -> st.SearchStrategy[Any]:
         return copy
 
     return st.builds(apply, st.sampled_from(walk(whole)), JSON, st.booleans())
-
-
-def assert_harmless(read: Callable[[], object], *documented: type[Exception]) -> None:
-    """Read; any other error than a documented one fails the test, and so does much memory or time."""
-    tracemalloc.start()
-    began = time.monotonic()
-    message = "read"
-    try:
-        read()
-    except documented as error:
-        message = str(error)
-    finally:
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert len(message.splitlines()) == 1
-    assert peak < MEMORY
-    assert time.monotonic() - began < SOON
 
 
 CONFIG = presets.settings(presets.QUICKSTART) | {"data": {"name": "sample", "digest": "0"}, "members": [0, 2]}
