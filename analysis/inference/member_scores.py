@@ -137,8 +137,8 @@ def _wishart_scores(
 
     Of a member d h h^T = A, of the others B, both Wishart with d and n d degrees of freedom. Copy b has residual
     squares alpha and beta after regression on the copies before it, whose mean squares have Fisher's ratio; and the
-    coefficients differ by chol(A^-1 + B^-1) w on those copies, w_k / sqrt((alpha + beta + sum of w_l^2 over l < k) /
-    freedom) following Student's law.
+    coefficients differ by chol(A^-1 + B^-1) w on those copies, from the last to the first, where Student's law holds of
+    w_k / sqrt((alpha + beta + sum of w_l^2 over l < k) / freedom).
     """
     own, beside = dimension * moments, others(dimension * moments, reference)
     roots = [np.linalg.cholesky(or_identity(matrix)) for matrix in (own, beside.total)]
@@ -155,10 +155,14 @@ def _wishart_scores(
                 np.einsum("nji,nj->ni", inverse, root[:, b, :b]) for inverse, root in zip(inverses, roots, strict=True)
             ]
             spread = np.sum([np.swapaxes(inverse, 1, 2) @ inverse for inverse in inverses], axis=0)
-            w = _solved(np.linalg.cholesky(spread), slopes[0] - slopes[1])
+            backwards = slice(
+                None, None, -1
+            )  # of the last copy first: then the basis of the copies before is no matter
+            step = (slopes[0] - slopes[1])[:, backwards]
+            w = _solved(np.linalg.cholesky(spread[:, backwards, backwards]), step)
             degrees = np.sum(freedom, axis=0)[:, None] - 2 * b + np.arange(b)
             pooled = (alpha + beta)[:, None] + np.cumsum(w**2, axis=1) - w**2
-            scores[:, :b, b] = _from_student(degrees, w * np.sqrt(degrees / pooled))
+            scores[:, :b, b] = _from_student(degrees, w * np.sqrt(degrees / pooled))[:, backwards]
     known = ~np.any([singular(own), singular(beside.total)], axis=0)
     return np.where(known[:, None, None], scores, np.nan)
 

@@ -100,9 +100,7 @@ def paired_members(
         q=benjamini_hochberg(p),
         any_p=float(np.mean(largest >= largest[0] * (1 - ROUNDING))),
         pairs=pairs,
-        status=OK
-        if pairs >= FEWEST
-        else f"{pairs} pairs: p is at least {2.0 ** (1 - pairs):.2g}; use {FEWEST} or more",
+        status=OK if pairs >= FEWEST else few,
     )
 
 

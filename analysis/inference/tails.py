@@ -38,7 +38,7 @@ def power_tail(
     draws, ordered = len(null), np.sort(null)
     beyond = max(int(outer * draws), 1)
     u = ordered[draws - beyond - 1]
-    scale = np.mean(np.log(ordered[draws - beyond :] / u))
+    scale = np.mean(np.log(ordered[draws - beyond :] / u)) if u > 0 else 0.0
     ranked = (1 + draws - np.searchsorted(ordered, t)) / (1 + draws)
     if scale == 0:
         return ranked
