@@ -5,6 +5,8 @@ from analysis.inference.anomalies import Anomalies, anomalies
 from analysis.inference.couplings import Couplings, couplings
 from analysis.inference.cumulants import Cumulant, cumulants
 from analysis.inference.one_matrix import OneMatrix, one_matrix
+from analysis.inference.paired import Paired, paired
+from analysis.inference.similarity import Similarity, similarity
 from analysis.inference.spectrum import Spectrum, spectrum
 from analysis.layers import Layers, study_layers
 from analysis.model.entry_law import EntryLaw
@@ -29,7 +31,9 @@ __all__ = [
     "Gaussian",
     "Layers",
     "OneMatrix",
+    "Paired",
     "Separate",
+    "Similarity",
     "Simultaneous",
     "Spectrum",
     "Statistics",
@@ -49,7 +53,9 @@ __all__ = [
     "iid_parameters",
     "model_of",
     "one_matrix",
+    "paired",
     "recognised_symmetry",
+    "similarity",
     "spectrum",
     "study",
     "study_layers",
