@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import sqrt
-from typing import Any, Self
+from typing import Any
 
 from analysis.symmetry.base import Symmetry
 from analysis.symmetry.tensors import Number, Tensors
@@ -30,6 +30,6 @@ class SingleMatrix(Symmetry):
         """Mean and covariance of the entries in the basis of Kronecker deltas, parameter by parameter."""
         return self.tensors_at(*self.shapes[0])
 
-    def at_most(self, size: int) -> Self:
+    def at_most(self, size: int) -> "SingleMatrix":
         """The same symmetry, of matrices that have at most so many rows and columns."""
         return replace(self, **{f.name: min(getattr(self, f.name), size) for f in fields(self) if f.type is int})
