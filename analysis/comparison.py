@@ -31,6 +31,11 @@ class Between(NamedTuple):
     w2_p: Float[np.ndarray, "E L"]
     """p-value of that test."""
     w2_squared_parts: Float[np.ndarray, "E L parts"]
+    kl: Float[np.ndarray, "E L"]
+    """Kullback-Leibler divergence of the second law from the first, in nats."""
+    kl_se: Float[np.ndarray, "E L"]
+    kl_null: Float[np.ndarray, "E L"]
+    """Its mean when members are assigned to the two at random."""
     invariants: Difference
     """Of the mean invariants [E, L, graphs]."""
     q: Float[np.ndarray, "E L graphs"]
@@ -102,7 +107,7 @@ def contrast_recordings(first: Recording, second: Recording, *, paired: bool = F
         [_contrast(one, other, (e, i), symmetry, paired=paired) for i, (_, symmetry) in enumerate(layers)]
         for e in range(len(epochs))
     ]
-    names = ("w2", "w2_se", "w2_null", "w2_p", "w2_squared_parts", "invariants")
+    names = ("w2", "w2_se", "w2_null", "w2_p", "w2_squared_parts", "kl", "kl_se", "kl_null", "invariants")
     stacked = {name: np.array([[getattr(cell, name) for cell in row] for row in cells]) for name in names}
     invariants = Difference._make(np.moveaxis(stacked.pop("invariants"), 2, 0))
     stacked["q"] = hierarchical(invariants.p)

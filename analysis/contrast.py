@@ -12,6 +12,7 @@ from scipy.special import stdtr
 from analysis.inference.multiplicity import LEVEL, benjamini_hochberg
 from analysis.inference.resampling import Resampling, bootstrap
 from analysis.model.fitting import read_ensemble
+from analysis.model.likelihood import kullback_leibler
 from analysis.model.plugin import parameters_from_moments, replicated_parameters
 from analysis.model.wasserstein import wasserstein_squared_parts
 from analysis.statistics import REPLICATES, SEED, largest
@@ -61,6 +62,13 @@ class Contrast:
     and of pairs that the two of each are exchangeable."""
     w2_squared_parts: Float[np.ndarray, "parts"]
     """Its square split over the mean and the blocks."""
+    kl: float
+    """Kullback-Leibler divergence of the second model from the first, KL(second || first), in nats; infinite where a
+    block of one has no variance, as the trivial one of a single member."""
+    kl_se: float
+    """Its standard error, by bootstrap over members."""
+    kl_null: float
+    """Its mean when members are assigned to the two ensembles at random."""
     invariants: Difference
     """Of the mean invariants, in the order of `names`."""
     q: Float[np.ndarray, "graphs"]
@@ -130,11 +138,8 @@ def contrast_ensembles(first: Ensemble, second: Ensemble, symmetry: Symmetry, *,
     if 0 in sizes or (paired and sizes[0] != sizes[1]):
         raise ValueError(f"ensembles of {sizes[0]} and {sizes[1]} members: give some, and equally many to pair them")
     draws = bootstrap(sizes[0], REPLICATES, SEED), bootstrap(sizes[1], REPLICATES, SEED if paired else SEED + 1)
-    resampled = _distances(
-        replicated_parameters(first.block_moments, draws[0].weights, symmetry),
-        replicated_parameters(second.block_moments, draws[1].weights, symmetry),
-        symmetry,
-    )
+    ours = replicated_parameters(first.block_moments, draws[0].weights, symmetry)
+    theirs = replicated_parameters(second.block_moments, draws[1].weights, symmetry)
     everyone = np.concatenate([first.block_moments, second.block_moments])
     assigned = _assignments(sizes, paired, REPLICATES, SEED)
     one, other = (replicated_parameters(everyone, weights, symmetry) for weights in assigned)
@@ -147,10 +152,13 @@ def contrast_ensembles(first: Ensemble, second: Ensemble, symmetry: Symmetry, *,
         symmetry=symmetry,
         members=sizes,
         w2=w2,
-        w2_se=float(_smaller(draws).error(resampled)),
+        w2_se=float(_smaller(draws).error(_distances(ours, theirs, symmetry))),
         w2_null=float(null.mean()),
         w2_p=float((1 + np.sum(as_large)) / (1 + len(null))),
         w2_squared_parts=wasserstein_squared_parts(f, g, symmetry),
+        kl=float(kullback_leibler(g, f, symmetry)),
+        kl_se=_error(draws, kullback_leibler(theirs, ours, symmetry)),
+        kl_null=_mean(kullback_leibler(other, one, symmetry)),
         invariants=invariants,
         q=benjamini_hochberg(invariants.p),
     )
@@ -161,7 +169,15 @@ def no_contrast(symmetry: Symmetry, members: tuple[int, int]) -> Contrast:
     graphs, parts = len(symmetry.observed), len(symmetry.part_names)
     unknown = Difference._make([np.full(graphs, np.nan)] * len(Difference._fields))
     nan = float("nan")
-    return Contrast(symmetry, members, nan, nan, nan, nan, np.full(parts, nan), unknown, np.full(graphs, nan))
+    distances = dict.fromkeys(("w2", "w2_se", "w2_null", "w2_p", "kl", "kl_se", "kl_null"), nan)
+    return Contrast(
+        symmetry=symmetry,
+        members=members,
+        w2_squared_parts=np.full(parts, nan),
+        invariants=unknown,
+        q=np.full(graphs, nan),
+        **distances,
+    )
 
 
 def mean_difference(
@@ -207,6 +223,16 @@ def _distances(
         np.sqrt(np.sum(wasserstein_squared_parts(f, other, symmetry), axis=-1)) for other in (g, np.zeros_like(g))
     )
     return np.where(distance <= ROUNDING * size, 0.0, distance)
+
+
+def _error(draws: tuple[Resampling, Resampling], values: Float[np.ndarray, "replicates"]) -> float:
+    """The standard error of a divergence; NaN where it is infinite in some replicates, as in those of a few members."""
+    return float(_smaller(draws).error(values)) if np.isfinite(values).all() else float("nan")
+
+
+def _mean(values: Float[np.ndarray, "replicates"]) -> float:
+    """The mean of a divergence; NaN where it is infinite in some replicates."""
+    return float(values.mean()) if np.isfinite(values).all() else float("nan")
 
 
 def _smaller(draws: tuple[Resampling, Resampling]) -> Resampling:

@@ -86,13 +86,14 @@ def between(several: SideBySide) -> Table:
     """How far each two runs are apart, at every common epoch and layer."""
     header = ("first", "second", "epoch", "layer", "size", "first_members", "second_members", "paired")
     parts = next(iter(several.pairs.values())).parts if several.pairs else ()
-    header += ("w2", "se", "null", "p", *(f"squared_{part}" for part in parts))
+    header += ("w2", "se", "null", "p", *(f"squared_{part}" for part in parts), "kl", "kl_se", "kl_null")
     header += ("differing", "largest_effect", "invariant")
     rows = tuple(
         (
             *(*names, int(epoch), layer, size_of(b.symmetries[i]), *b.members[e, i].tolist(), str(b.paired).lower()),
             *(float(values[e, i]) for values in (b.w2, b.w2_se, b.w2_null, b.w2_p)),
             *b.w2_squared_parts[e, i].tolist(),
+            *(float(values[e, i]) for values in (b.kl, b.kl_se, b.kl_null)),
             *differing(b, e, i),
         )
         for names, b in several.pairs.items()
@@ -101,9 +102,9 @@ def between(several: SideBySide) -> Table:
     )
     caption = (
         "The 2-Wasserstein distance between the models fitted to two runs, its standard error, its mean and p-value "
-        "when members are assigned to the runs at random, the parts of its square, how many of the mean invariants "
-        "differ at a false-discovery rate of 5 % within the epoch and layer, and the largest difference in standard "
-        "deviations over members."
+        "when members are assigned to the runs at random, the parts of its square, the Kullback-Leibler divergence of "
+        "the second model from the first with error and mean, how many of the mean invariants differ at a "
+        "false-discovery rate of 5 % within the epoch and layer, and the largest difference in standard deviations."
     )
     return Table(header, rows, caption)
 

@@ -111,6 +111,7 @@ def between_entry(between: Between, epoch: int, layer: int) -> dict[str, Any]:
             "between": numbers(w2=b.w2[at], w2_squared=b.w2[at] ** 2, se=b.w2_se[at], null=b.w2_null[at], p=b.w2_p[at]),
             "squared_parts": numbers(**dict(zip(b.parts, b.w2_squared_parts[at], strict=True))),
         },
+        "kullback_leibler": numbers(kl=b.kl[at], se=b.kl_se[at], null=b.kl_null[at]),
     }
 
 

@@ -62,11 +62,14 @@ def _add_analyze(commands: Commands) -> None:
 def _add_compare(commands: Commands) -> None:
     compare = commands.add(
         "compare",
-        "finished runs side by side: trajectories, distances between them, tests",
-        "pigmm compare runs/paper-gaussian runs/paper-uniform",
+        "finished runs side by side, or two models: distances between them, what differs, tests",
+        "pigmm compare runs/paper-gaussian runs/paper-uniform; pigmm compare base.safetensors tuned.safetensors",
     )
     compare.add_argument(
-        "folders", metavar="DIR", nargs="+", help="folders of runs or analyses, at least two; they are only read"
+        "folders",
+        metavar="PATH",
+        nargs="+",
+        help="folders of runs or analyses, at least two, or the weights of two models, the base one first; only read",
     )
     compare.add_argument(
         "--symmetry",

@@ -14,6 +14,7 @@ from experiments.hosts import cluster, distributed
 from experiments.hosts.cluster import Cluster
 from experiments.report.comparing import compare_runs, named_runs
 from experiments.report.matrices import analyze_file
+from experiments.report.model_comparing import are_models, compare_models
 from experiments.report.networks import analyze_networks
 from experiments.report.weights import Choice, analyze_model, is_one_ensemble, list_weights
 from experiments.reproduction import reproduce as reproduction
@@ -168,7 +169,12 @@ def report(options: Namespace) -> int:
 
 
 def compare(options: Namespace) -> int:
-    """Finished runs side by side."""
+    """Finished runs side by side, or two models."""
+    paths = list(map(Path, options.folders))
+    if are_models(paths):
+        out = options.out or f"runs/{'-and-'.join(path.stem for path in paths)}"
+        print(compare_models(paths, Path(out)))
+        return 0
     folders = named_runs([Path(folder) for folder in options.folders])
     out = options.out or f"runs/{'-and-'.join(folders).replace('/', '-')}"
     print(compare_runs(folders, Path(out), symmetry=options.symmetry))
