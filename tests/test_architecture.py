@@ -13,7 +13,7 @@ ALLOWED = {
     "analysis": {"analysis", "invariants"},
     "experiments": {"analysis", "ensemble", "experiments", "invariants"},
 }
-FLOORS = ("symmetry", "model", "inference", "", "show")
+FLOORS = ("symmetry", "model", "inference", "", "weights", "show")
 """The folders of `analysis`, from the lowest: each imports those below it; "" are the files without a folder."""
 RUNS_ON_JAX = {"analysis/model/gaussian.py"}
 """Where `analysis` meets JAX itself: keys of samples."""
@@ -36,10 +36,9 @@ DOORS = {
         *("experiments/cli/parser.py", "experiments/cli/training_options.py"),
     },
     "onnx": {"experiments/weights/onnx_file.py"},
-    "msgpack": {"experiments/weights/flax_file.py"},
     "tensorstore": {"experiments/weights/orbax_folder.py"},
     "ml_dtypes": {"experiments/weights/kinds.py"},
-    "safetensors": {"experiments/weights/safetensors_file.py"},
+    "safetensors": {"ensemble/file_store.py", "experiments/weights/safetensors_file.py"},
     "pickle": set(),
     "pickletools": {"experiments/weights/torch_pickle.py"},
 }

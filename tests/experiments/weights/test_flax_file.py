@@ -1,7 +1,6 @@
 """Flax's files give what flax.serialization wrote, and lengths that lie are refused."""
 
 import struct
-from pathlib import Path
 
 import flax.serialization
 import jax.numpy as jnp

@@ -1,8 +1,9 @@
-"""Checkpoints give what orbax saved, in each of its layouts; damaged ones, and those that claim too much, are refused."""
+"""Checkpoints give what orbax saved, in each of its layouts; damaged ones, and those that lie, are refused."""
 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,7 @@ EXPECTED = {
     "params.list.0": np.ones(2),
     "params.list.1": np.asarray(3),
 }
-LAYOUTS = {
+LAYOUTS: dict[str, Any] = {
     "database": {"use_ocdbt": True},
     "zarr3": {"use_ocdbt": True, "use_zarr3": True},
     "folders": {"use_ocdbt": False},
