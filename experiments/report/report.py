@@ -123,8 +123,11 @@ def _headline(t: Statistics) -> dict[str, str]:
     }
     accuracy = np.array([]) if t.training is None else finite_values(t.training, t.training.test_accuracy, -1)
     if accuracy.size:
-        numbers[f"test accuracy {last}, mean ± sd"] = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}"
-        numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
+        several = accuracy.size > 1
+        spread = f" ± {accuracy.std():.2%}" if several else ""
+        numbers[f"test accuracy {last}{', mean ± sd' if several else ''}"] = f"{accuracy.mean():.2%}{spread}"
+        if several:
+            numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
     return numbers
 
 
