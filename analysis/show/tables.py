@@ -52,8 +52,8 @@ def parameters(statistics: Statistics) -> Table:
         for k, name in enumerate(t.symmetry.parameter_names)
     )
     caption = (
-        f"The {len(t.symmetry.parameter_names)} parameters of the model: {parameter_key(t.symmetry)}. Means are in units "
-        f"of the weights, covariances in their squares.{block_key(t.symmetry)}"
+        f"The {len(t.symmetry.parameter_names)} parameters of the model: {parameter_key(t.symmetry)}. Means are in "
+        f"units of the weights, covariances in their squares.{block_key(t.symmetry)}"
     )
     return Table(("epoch", "layer", "parameter", "value", "se"), rows, caption)
 
