@@ -1,5 +1,6 @@
 """One group of matrices to its numbers: the statistics of the ensemble, its traits, its singular values, couplings."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from analysis.statistics import Statistics
 from analysis.study import describe
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
+from analysis.weights.trajectory import Trajectory, trajectory
 from analysis.weights.traits import Traits, traits
 
 ROUNDING = 1e-12
@@ -68,6 +70,8 @@ class GroupStudy(NamedTuple):
     """What is unusual, the largest first."""
     status: str
     """"ok", or what is not available and why."""
+    trajectory: Trajectory | None = None
+    """How it got there; None where there are no checkpoints."""
 
     @property
     def accepted(self) -> str:
@@ -86,13 +90,23 @@ class GroupStudy(NamedTuple):
         return max((finding.size for finding in self.findings), default=0.0)
 
 
-def study_group(group: Group) -> GroupStudy:
+def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int] = ()) -> GroupStudy:
     """All numbers of a group, which is read once; without findings, which depend on the other groups.
+
+    Args:
+        group: the matrices, of a training those of the last checkpoint.
+        earlier: the same matrices at the checkpoints before.
+        steps: of all checkpoints.
 
     Raises:
         ValueError: if no member is finite.
     """
+    before = [
+        measured(one._replace(name=f"{one.name} at step {step}"), spectral=False)
+        for one, step in zip(earlier, steps, strict=False)
+    ]
     whole = measured(group)
+    path = trajectory([*before, whole], steps, group.name) if steps else None
     kept = whole.kept
     excluded = int(np.sum(~whole.finite))
     statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)
@@ -109,8 +123,14 @@ def study_group(group: Group) -> GroupStudy:
         anomalies=_anomalies(whole, varies(statistics, whole.rms)),
         findings=(),
         status=joined(
-            [str(statistics.status), _no_spectrum(group, kept), "" if couplings is None else couplings.status]
+            [
+                str(statistics.status),
+                _no_spectrum(group, kept),
+                "" if couplings is None else couplings.status,
+                "" if path is None else path.status,
+            ]
         ),
+        trajectory=path,
     )
 
 
