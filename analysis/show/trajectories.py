@@ -120,7 +120,10 @@ def draw_moves(rows: Sequence[GroupStudy]) -> Chart:
 def _distances(path: Trajectory, size: float) -> Panel:
     steps = path.statistics.epochs
     curves = []
-    for name, moves, x in (("from the first", path.from_first, steps), ("from the one before", path.by_step, steps[1:])):
+    for name, moves, x in (
+        ("from the first", path.from_first, steps),
+        ("from the one before", path.by_step, steps[1:]),
+    ):
         w2, se, low, high, null = (_column(moves, field, size) for field in ("w2", "se", "low", "high", "null"))
         curves += [Curve(name, x, w2, low, high, se), Curve(name, x, null, mark="dotted")]
     return Panel(tuple(curves), "", y_label=r"$W_2 / \sqrt{mn}$ (weight units)", floor=0.0)

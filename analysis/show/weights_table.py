@@ -118,7 +118,9 @@ def legend_of(study: ModelStudy) -> str:
 
 def html(study: ModelStudy) -> str:
     """The table for a notebook."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("group", *(name for name, _ in columns_of(study)), "unusual"))
+    head = "".join(
+        f"<th>{escape(name)}</th>" for name in ("group", *(name for name, _ in columns_of(study)), "unusual")
+    )
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in (row.group.name, *_texts(row), sentence(row))) + "</tr>"
         for row in study.rows

@@ -41,7 +41,9 @@ def checkpoints_of(weights: Sequence[Weights], files: Files | None = None) -> tu
     places = None if files == "copies" else _places(titles, forced=files is not None)
     if places is None and files == "checkpoints":
         listed = ", ".join(titles[:3])
-        raise ValueError(f"{listed}: give at least two checkpoints, with a number in each name, as step_100 and step_200")
+        raise ValueError(
+            f"{listed}: give at least two checkpoints, with a number in each name, as step_100 and step_200"
+        )
     if places is None:
         return (), "" if files else _hint(titles)
     found: dict[int, list[Weights]] = {}

@@ -51,7 +51,9 @@ def trajectory(at: Sequence[Measured], steps: Sequence[int], name: str) -> Traje
     used = included(recording)[:, :, 0]
     for step, left in zip(steps, used.any(axis=0), strict=True):
         if not left:
-            raise ValueError(f"no matrix of {name} is finite up to step {step}: leave out its checkpoint and later ones")
+            raise ValueError(
+                f"no matrix of {name} is finite up to step {step}: leave out its checkpoint and later ones"
+            )
     few = int(used[:, -1].sum())
     return Trajectory(
         statistics=study_recording(recording, (None,)),
