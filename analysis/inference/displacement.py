@@ -1,8 +1,9 @@
 """How far the law of the same members is from what it was at another time, and what chance makes of that.
 
-The members are the same at both times, so every replicate weights them alike at both, which carries whatever correlation
-the two have. With A the squared distance of the fits, A_r that of a replicate, N_r what its errors alone show and c the
-inflation of the resampling (`analysis.inference.distance`), members whose law is unchanged show sqrt(c N_r).
+The members are the same at both times, so every replicate weights them alike at both, which carries whatever
+correlation the two have. With A the squared distance of the fits, A_r that of a replicate, N_r what its errors alone
+show and c the inflation of the resampling (`analysis.inference.distance`), members whose law is unchanged show
+sqrt(c N_r).
 """
 
 from typing import NamedTuple
@@ -16,14 +17,14 @@ from analysis.model.plugin import parameters_from_moments, replicated_parameters
 from analysis.model.wasserstein import wasserstein_squared_parts
 from analysis.symmetry import Symmetry
 
-FEWEST = 3
-"""Members from which on an error can be trusted: two are too alike too often."""
+FEWEST = 4
+"""Members from which on an error can be trusted: resampled, two or three are alike too often."""
 
 
 class Displacement(NamedTuple):
     """W2 between the fits to the same members at two times, in units of the matrices.
 
-    Of fewer than three members only `w2` is known, and the rest is NaN.
+    Of fewer than four members only `w2` is known, and the rest is NaN.
     """
 
     w2: float

@@ -1,4 +1,4 @@
-"""Groups of matrices through the checkpoints of a training: their figure, tables, JSON, and what a line says of them."""
+"""Groups of matrices through the checkpoints of a training: figure, tables, JSON, and what a line says of them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -21,14 +21,14 @@ class Checkpoint(NamedTuple):
 
     step: int
     weights: tuple[Weights, ...]
-    """One model, or one of each of several trainings, whose titles are the same at all steps."""
+    """One model, or several of as many trainings, whose titles are the same at all steps."""
 
 
 def checkpoints_of(weights: Sequence[Weights], files: Files | None = None) -> tuple[tuple[Checkpoint, ...], str]:
     """The checkpoints, by increasing step, and in a sentence how they were told; none where the models are copies.
 
     Checkpoints have titles that differ in numbers alone, one of which follows a word such as step or epoch; those of
-    one step are of several trainings.
+    one step are models of several trainings.
 
     Args:
         weights: the models.
@@ -51,11 +51,11 @@ def checkpoints_of(weights: Sequence[Weights], files: Files | None = None) -> tu
         renamed = one._replace(title=f"{one.title[:start]}*{one.title[end:]}")
         found.setdefault(int(one.title[start:end]), []).append(renamed)
     steps = sorted(found)
-    trainings = max(map(len, found.values()))
+    most = max(map(len, found.values()))
     note = (
-        f"{len(titles)} files are checkpoints of {'one training' if trainings == 1 else f'{trainings} trainings'}, steps "
-        f"{steps[0]} to {steps[-1]} by their names (--files copies if they are not): numbers are of the last, and what "
-        "moved since the first"
+        f"{len(titles)} files are {len(steps)} checkpoints of a training{f', {most} files each' if most > 1 else ''}, by "
+        f"the steps {steps[0]} to {steps[-1]} in their names (--files copies if they are not): numbers are of the last, "
+        "and what moved is since the first"
     )
     return tuple(Checkpoint(step, tuple(sorted(found[step], key=_title))) for step in steps), note
 
@@ -82,7 +82,7 @@ def _places(titles: Sequence[str], forced: bool) -> list[Span] | None:
         return None
     found = [[match.span(1) for match in STEP.finditer(title)] for title in titles]
     if forced and not all(found):
-        found = [[match.span(1) for match in NUMBER.finditer(title)][-1:] for title in titles]
+        found = [[match.span(1) for match in NUMBER.finditer(title)] for title in titles]
     if len({len(spans) for spans in found}) > 1:
         return None
     columns = list(zip(*found, strict=True))

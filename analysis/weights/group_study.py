@@ -17,8 +17,8 @@ from analysis.statistics import Statistics
 from analysis.study import describe
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
-from analysis.weights.trajectory import Trajectory, trajectory
 from analysis.weights.traits import Traits, traits
+from analysis.weights.trajectory import Trajectory, trajectory
 
 ROUNDING = 1e-12
 """Squared singular values below this part of the largest are rounding errors."""

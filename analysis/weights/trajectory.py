@@ -49,8 +49,8 @@ def trajectory(at: Sequence[Measured], steps: Sequence[int], name: str) -> Traje
         every=np.stack([one.centred for one in at], axis=1)[:, :, None],
     )
     used = included(recording)[:, :, 0]
-    for step, left in zip(steps, used.any(axis=0), strict=True):
-        if not left:
+    for step, members in zip(steps, used.T, strict=True):
+        if not members.any():
             raise ValueError(
                 f"no matrix of {name} is finite up to step {step}: leave out its checkpoint and later ones"
             )

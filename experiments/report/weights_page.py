@@ -22,8 +22,8 @@ MOST_FIGURES = 24
 MOST_MEMBERS = 200
 """Members listed on the page; the file has all."""
 MOVES_CAPTION = (
-    "How far the law of each group is from that of the first checkpoint, per root of the number of entries; numbers are "
-    "those of the table, and each group has errors and the level of chance in its own figure."
+    "How far the law of each group is from that of the first checkpoint, per root of the number of entries; groups are "
+    "numbered as in the table, and errors and the level of chance are in the figure of each."
 )
 
 
