@@ -53,9 +53,9 @@ def checkpoints_of(weights: Sequence[Weights], files: Files | None = None) -> tu
     steps = sorted(found)
     most = max(map(len, found.values()))
     note = (
-        f"{len(titles)} files are {len(steps)} checkpoints of a training{f', {most} files each' if most > 1 else ''}, by "
-        f"the steps {steps[0]} to {steps[-1]} in their names (--files copies if they are not): numbers are of the last, "
-        "and what moved is since the first"
+        f"{len(titles)} files are {len(steps)} checkpoints of a training{f', {most} files each' if most > 1 else ''}, "
+        f"by the steps {steps[0]} to {steps[-1]} in their names (--files copies if they are not): numbers are of the "
+        "last, and what moved is since the first"
     )
     return tuple(Checkpoint(step, tuple(sorted(found[step], key=_title))) for step in steps), note
 

@@ -31,7 +31,7 @@ KINDS = ("shifted", "scaled", "still")
 def matrix(kind: str, layer: int, step: int) -> np.ndarray:
     """A matrix that keeps most of itself from step to step."""
     seed = [KINDS.index(kind), layer]
-    common, own = (np.random.default_rng(one).normal(size=SHAPE) for one in (seed, [*seed, step]))
+    common, own = (np.random.default_rng(one).normal(size=SHAPE) for one in (seed, [*seed, 1 + step]))
     values = 0.9 * common + np.sqrt(1 - 0.9**2) * own
     moved = step >= AT
     return values + SHIFT * (moved and kind == "shifted") if kind != "scaled" else values * (FACTOR if moved else 1)
