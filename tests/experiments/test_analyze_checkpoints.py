@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from analysis import Separate
 from analysis.show.tables import geometry
 from analysis.study import study_recording
 from analysis.weights.model_study import study_weights
@@ -53,7 +52,7 @@ def test_a_folder_of_checkpoints_is_a_training(folder, tmp_path, capsys):
     (path,) = (group["trajectory"]["checkpoints"] for group in entry["groups"])
     assert [one["from_first"]["p"] < 0.01 for one in path] == [False, False, True]
     size = np.sqrt(np.prod(SHAPE))
-    assert path[2]["from_first"]["w2"] / size == pytest.approx(1, abs=0.15)
+    assert path[2]["from_first"]["w2"] / size == pytest.approx(1, abs=0.3)
     assert (out / "tables" / "checkpoints.csv").read_text().count("\n") == 1 + len(STEPS)
     assert (out / "tables" / "paths.csv").read_text().startswith("group,length,")
     assert (out / "figures" / "trajectory1.csv").read_text().count("from the first") == 2 * len(STEPS)
@@ -104,25 +103,25 @@ def test_a_run_of_this_program_moves_as_its_own_report_says(tmp_path):
     shutil.copytree(GOLDEN, tmp_path / "run")
     with RunFolder.existing(tmp_path / "run", exclusive=False) as run:
         results = run.read_results()
-    every = every_matrix_of(results)
+    every, (kept,) = every_matrix_of(results), kept_matrices(results, [0, 1])
+    at = [every.layers.index("L1")]
+    symmetry = every.symmetries[at[0]]
+    alone = {"layers": ("L1",), "symmetries": (symmetry,), "training": None}
+    recorded = every._replace(
+        **alone, invariants=every.invariants[:, :, at], block_moments=every.block_moments[:, :, at]
+    )
+    again = recorded._replace(
+        invariants=symmetry.evaluate(symmetry.observed, kept)[:, :, None],
+        block_moments=np.asarray(symmetry.block_moments(kept.astype(np.float64)))[:, :, None],
+    )
     (row,) = study_weights(open_weights(tmp_path / "run")).rows
-    path, at = row.trajectory, every.layers.index("L1")
-    assert path.statistics.epochs.tolist() == every.epochs.tolist()
-    own = study_recording(every, (None,) * len(every.layers))
-    # The run recorded float32 moments; they agree to their digits, and with moments of the kept weights to all.
-    (kept,) = kept_matrices(results, [*range(len(every.epochs))])
-    symmetry = Separate(4, 4)
-    values, moments = symmetry.evaluate(symmetry.observed, kept), symmetry.block_moments(kept.astype(np.float64))
-    exact = replace_layer(every, values[:, :, None], np.asarray(moments)[:, :, None])
-    for reported, k, digits in ((own, at, 1e-4), (study_recording(exact, (None,)), 0, 1e-9)):
-        table = geometry(reported)
-        line = dict(zip(table.header, table.rows[k], strict=True))
-        assert path.from_first[-1].w2 == pytest.approx(line["net"], rel=digits)
-        assert path.statistics.paths[0].length == pytest.approx(line["length"], rel=digits)
-        np.testing.assert_allclose(path.statistics.w2[:, 0], reported.w2[:, k], rtol=digits)
-
-
-def replace_layer(recording, invariants, moments):
-    """A recording of one layer alone."""
-    alone = {"layers": ("L1",), "symmetries": (Separate(4, 4),), "training": None}
-    return recording._replace(**alone, invariants=invariants, block_moments=moments, every=None)
+    path = row.trajectory
+    assert path.statistics.epochs.tolist() == [0, 1]
+    # A run records moments in float32: they agree to these digits, and those of the kept weights to all.
+    for recording, digits in ((recorded, 1e-5), (again, 1e-9)):
+        reported = study_recording(recording, (None,))
+        (line,) = geometry(reported).rows
+        net, length = (line[geometry(reported).header.index(name)] for name in ("net", "length"))
+        assert path.from_first[-1].w2 == pytest.approx(net, rel=digits)
+        assert path.statistics.paths[0].length == pytest.approx(length, rel=digits)
+        np.testing.assert_allclose(path.statistics.w2, reported.w2, rtol=digits)
