@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.inference.displacement import Displacement
+from analysis.inference.multiplicity import LEVEL
 from analysis.show.chart import Chart, Curve, Panel, series
 from analysis.show.cumulants import SHOWN
 from analysis.show.entries import by_name, numbers
@@ -49,6 +50,19 @@ def moved_texts(row: GroupStudy) -> tuple[str, str]:
     one = moved(row)
     error = f" ± {one['se']:.2g}" if np.isfinite(one["se"]) else ""
     return f"{one['w2']:.3g}{error}", f"{one['null']:.2g}" if np.isfinite(one["null"]) else "–"
+
+
+def move_sentence(row: GroupStudy) -> str:
+    """Whether the law moved on its way, and when most; empty where there is one model, or too few matrices to tell."""
+    if row.trajectory is None or not np.isfinite(row.trajectory.statistics.paths[0].p):
+        return ""
+    path, steps = row.trajectory, row.trajectory.statistics.epochs
+    p = path.statistics.paths[0].p
+    if p >= LEVEL:
+        return f"Through its checkpoints its law moves no further than by chance (p = {p:.2g})."
+    most = int(np.argmax(_column(path.by_step, "w2", 1.0)))
+    w2, null = (_values(path.by_step[most], _size(row))[MOVED.index(name)] for name in ("w2", "null"))
+    return f"Its law moves most from step {steps[most]} to {steps[most + 1]}: by {w2:.2g} ({null:.2g} by chance)."
 
 
 def trajectory_table(rows: Sequence[GroupStudy]) -> Table:

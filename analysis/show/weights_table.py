@@ -11,7 +11,7 @@ import numpy as np
 from analysis.show.entries import by_name, numbers, statistics_entry
 from analysis.show.style import model_title
 from analysis.show.tables import Table
-from analysis.show.trajectories import moved, moved_texts, trajectory_entry
+from analysis.show.trajectories import move_sentence, moved, moved_texts, trajectory_entry
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
@@ -101,7 +101,7 @@ def terminal(study: ModelStudy) -> str:
         lines += [
             f"{number:2} {row.group.name} ({row.group.formed}{remark})",
             indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
-            *_wrapped(sentence(row, MOST_FINDINGS), indent),
+            *_wrapped(f"{sentence(row, MOST_FINDINGS)} {move_sentence(row)}", indent),
         ]
     return "\n".join([*lines, "", *_wrapped(f"{legend_of(study)} {_remarks(study)}", "")])
 

@@ -97,8 +97,9 @@ def _section(number: int, row: GroupStudy) -> Section:
 
 def _content(number: int, row: GroupStudy) -> Iterator[Content]:
     group, s = row.group, row.statistics
+    moves = trajectories.move_sentence(row)
     remark = f" {group.remark[0].upper()}{group.remark[1:]}." if group.remark else ""
-    yield Paragraph(f"{group.members} x {_shape(group.shape)}: {group.formed}.{remark} {sentence(row)}")
+    yield Paragraph(f"{group.members} x {_shape(group.shape)}: {group.formed}.{remark} {sentence(row)} {moves}")
     if number <= MOST_FIGURES and row.trajectory:
         caption = trajectories.CAPTION if number == 1 else trajectories.SHORT_CAPTION
         yield Picture(f"trajectory{number}", caption)

@@ -13,6 +13,7 @@ from analysis.show.trajectories import (
     MOVED,
     draw_moves,
     draw_trajectory,
+    move_sentence,
     moved,
     paths_table,
     trajectory_entry,
@@ -169,6 +170,14 @@ def test_tables_json_and_figures_have_every_checkpoint(studied):
         np.testing.assert_array_equal(curve.x, STEPS)
     size = float(np.sqrt(np.prod(SHAPE)))
     np.testing.assert_allclose(chart.rows[0][0].curves[0].y, [move.w2 / size for move in moves])
+
+
+def test_a_sentence_says_when_most_of_it_happened(studied):
+    assert move_sentence(row(studied, "shifted")).startswith("Its law moves most from step 100 to 250: by 0.4")
+    assert "moves no further than by chance (p = 0." in move_sentence(row(studied, "still"))
+    assert "moves most from step 100 to 250" in " ".join(repr(studied).split())
+    alone = study_weights(checkpoint(0, ("still",), 1)).rows[0]
+    assert move_sentence(alone) == ""
 
 
 def test_the_terminal_has_what_moved_beside_what_the_last_shows(studied):
