@@ -103,7 +103,8 @@ def test_a_run_of_this_program_moves_as_its_own_report_says(tmp_path):
     shutil.copytree(GOLDEN, tmp_path / "run")
     with RunFolder.existing(tmp_path / "run", exclusive=False) as run:
         results = run.read_results()
-    every, (kept,) = every_matrix_of(results), kept_matrices(results, [0, 1])
+    every, kept = every_matrix_of(results), kept_matrices(results, [0, 1])
+    assert kept is not None
     at = [every.layers.index("L1")]
     symmetry = every.symmetries[at[0]]
     alone = {"layers": ("L1",), "symmetries": (symmetry,), "training": None}
@@ -111,11 +112,12 @@ def test_a_run_of_this_program_moves_as_its_own_report_says(tmp_path):
         **alone, invariants=every.invariants[:, :, at], block_moments=every.block_moments[:, :, at]
     )
     again = recorded._replace(
-        invariants=symmetry.evaluate(symmetry.observed, kept)[:, :, None],
-        block_moments=np.asarray(symmetry.block_moments(kept.astype(np.float64)))[:, :, None],
+        invariants=symmetry.evaluate(symmetry.observed, kept[0])[:, :, None],
+        block_moments=np.asarray(symmetry.block_moments(kept[0].astype(np.float64)))[:, :, None],
     )
     (row,) = study_weights(open_weights(tmp_path / "run")).rows
     path = row.trajectory
+    assert path is not None
     assert path.statistics.epochs.tolist() == [0, 1]
     # A run records moments in float32: they agree to these digits, and those of the kept weights to all.
     for recording, digits in ((recorded, 1e-5), (again, 1e-9)):

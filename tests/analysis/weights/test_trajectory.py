@@ -19,9 +19,11 @@ from analysis.show.trajectories import (
     trajectory_entry,
     trajectory_table,
 )
+from analysis.weights import measuring
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy, study_weights
 from analysis.weights.tensors import Tensor, Weights
+from analysis.weights.trajectory import Trajectory
 
 SHAPE, LAYERS, STEPS, AT = (16, 12), 8, (0, 100, 250, 1000), 250
 """Nothing is done to the law before step `AT`."""
@@ -56,9 +58,14 @@ def row(study: ModelStudy, kind: str) -> GroupStudy:
     return next(row for row in study.rows if row.group.name == f"layers.*.{kind}")
 
 
+def path_of(one: GroupStudy) -> Trajectory:
+    assert one.trajectory is not None
+    return one.trajectory
+
+
 @pytest.mark.parametrize(("kind", "distance"), [("shifted", SHIFT), ("scaled", FACTOR - 1)])
 def test_a_law_moves_when_and_as_far_as_it_does(kind, distance, studied):
-    path = row(studied, kind).trajectory
+    path = path_of(row(studied, kind))
     size = float(np.sqrt(np.prod(SHAPE)))
     at = STEPS.index(AT)
     assert studied.steps == STEPS
@@ -72,7 +79,7 @@ def test_a_law_moves_when_and_as_far_as_it_does(kind, distance, studied):
 
 
 def test_what_does_not_move_does_not(studied):
-    path = row(studied, "still").trajectory
+    path = path_of(row(studied, "still"))
     assert all(move.p > 0.01 for move in (*path.from_first[1:], *path.by_step))
     assert path.from_first[0].w2 == 0
     assert path.statistics.paths[0].p > 0.01
@@ -80,14 +87,14 @@ def test_what_does_not_move_does_not(studied):
 
 def test_every_checkpoint_has_its_own_statistics_and_the_table_those_of_the_last(studied):
     one = row(studied, "scaled")
-    t = one.trajectory.statistics
+    t = path_of(one).statistics
     stack = np.stack([matrix("scaled", k, STEPS[1]) for k in range(LAYERS)])
     alone = study_weights({"scaled": stack}).rows[0].statistics
     for name in ("parameters", "w2", "deviation", "standardised", "theory"):
         np.testing.assert_allclose(getattr(t, name)[1, 0], getattr(alone, name), rtol=1e-9, err_msg=name)
         np.testing.assert_allclose(getattr(t, name)[-1, 0], getattr(one.statistics, name), rtol=1e-9, err_msg=name)
-    both = [np.stack([matrix("scaled", k, step) for k in range(LAYERS)]) for step in (STEPS[0], STEPS[-1])]
-    assert one.trajectory.from_first[-1].w2 == pytest.approx(contrast(*both, Separate(*SHAPE)).w2, rel=1e-9)
+    first, last = (np.stack([matrix("scaled", k, step) for k in range(LAYERS)]) for step in (STEPS[0], STEPS[-1]))
+    assert path_of(one).from_first[-1].w2 == pytest.approx(contrast(first, last, Separate(*SHAPE)).w2, rel=1e-9)
 
 
 def test_copies_are_copies_if_that_is_said():
@@ -116,7 +123,7 @@ def test_a_member_is_followed_while_it_is_finite_and_a_group_while_one_is():
         return values * np.nan if layer < lost and step == AT else values
 
     one = study_weights([checkpoint(s, ("still",), 6, partial(diverging, lost=1)) for s in STEPS]).rows[0]
-    assert one.trajectory.statistics.used[:, 0].tolist() == [6, 6, 5, 5]
+    assert path_of(one).statistics.used[:, 0].tolist() == [6, 6, 5, 5]
     with pytest.raises(ValueError, match=r"none of the 3 matrices of layers\.\*\.still at step 250 is finite"):
         study_weights([checkpoint(s, ("still",), 3, partial(diverging, lost=3)) for s in STEPS])
 
@@ -136,9 +143,7 @@ def test_one_array_at_a_time_is_read_and_no_singular_values_are_made_of_earlier_
         order.append((step, layer))
         return matrix(kind, layer, step)
 
-    calls = []
-    from analysis.weights import measuring
-
+    calls: list[int] = []
     whole = measuring.singular_values
     monkeypatch.setattr(measuring, "singular_values", lambda sums: calls.append(1) or whole(sums))
     study_weights([checkpoint(step, ("still",), 2, read) for step in STEPS])
@@ -151,11 +156,11 @@ def test_tables_json_and_figures_have_every_checkpoint(studied):
     assert len(table.rows) == len(KINDS) * len(STEPS)
     assert all(len(line) == len(table.header) for line in table.rows)
     first = [dict(zip(table.header, line, strict=True)) for line in table.rows if line[0] == "layers.*.shifted"]
-    moves = row(studied, "shifted").trajectory.from_first
-    np.testing.assert_allclose([line["moved_w2"] for line in first], [move.w2 for move in moves])
+    moves = path_of(row(studied, "shifted")).from_first
+    np.testing.assert_allclose([float(line["moved_w2"]) for line in first], [move.w2 for move in moves])
     assert [line["step"] for line in first] == list(STEPS)
     assert np.isnan(first[0]["step_w2"])
-    assert first[-1]["step_p"] == row(studied, "shifted").trajectory.by_step[-1].p
+    assert first[-1]["step_p"] == path_of(row(studied, "shifted")).by_step[-1].p
     assert [line[0] for line in paths_table(studied.rows).rows] == [one.group.name for one in studied.rows]
     entry = trajectory_entry(row(studied, "shifted"))
     assert [one["step"] for one in entry["checkpoints"]] == list(STEPS)
