@@ -5,12 +5,14 @@ from analysis.weights.model_contrast import ModelContrast, contrast_weights
 from analysis.weights.model_study import ModelStudy, study_weights
 from analysis.weights.state import weights_of
 from analysis.weights.tensors import Tensor, Weights
+from analysis.weights.trajectory import Trajectory
 
 __all__ = [
     "GroupStudy",
     "ModelContrast",
     "ModelStudy",
     "Tensor",
+    "Trajectory",
     "Weights",
     "contrast_weights",
     "study_weights",
