@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from analysis.model.singular_values import SpectralValues
 from analysis.symmetry import Chain, Symmetry
 
 
@@ -48,6 +49,16 @@ class LayersRecording(NamedTuple):
     """Of each hidden unit mean and mean square of its incoming and of its outgoing weights, layer after layer; None
     where there were too many of them to record."""
     finite: Bool[np.ndarray, "N E"]
+
+
+class SpectraRecording(NamedTuple):
+    """The singular values of the weight matrices of N members at some epochs."""
+
+    positions: list[int]
+    """Of these epochs among all that were recorded."""
+    layers: tuple[str, ...]
+    values: tuple[SpectralValues, ...]
+    """Of each layer, [N, positions, ...]."""
 
 
 def included_networks(recording: LayersRecording) -> Bool[np.ndarray, "N E"]:

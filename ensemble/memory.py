@@ -14,10 +14,11 @@ from jaxtyping import PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.dataset import Dataset
+from ensemble.examine import Examine, blank
 from ensemble.footprint import DoesNotFit, Given, chunk_shapes, device_bytes, most_that_fit, shared_programs
 from ensemble.network import MLP, init_params, kernels
 from ensemble.sharding import member_mesh
-from ensemble.step import EVALUATION_BATCH, Observe, optimizer
+from ensemble.step import EVALUATION_BATCH, Observe, nothing, optimizer
 
 # Measured by benchmarks/memory.py.
 PROGRAM = 700_000_000  # bytes of a process that has loaded JAX and compiled the programs of a run
@@ -56,6 +57,8 @@ class Need(NamedTuple):
     """On its device, for every member trained at once."""
     recorded: int
     """On the host, for all recordings of one member."""
+    fetched: int
+    """On the host of an accelerator, for every member trained at once: its weights, where they are examined."""
 
 
 class MemoryPlan(NamedTuple):
@@ -86,12 +89,13 @@ def plan_memory(
     machine: Machine,
     members: int | None = None,
     given: Given = NO_KERNELS,
+    examine: Examine = nothing,
 ) -> MemoryPlan:
     """Choose how many members are trained at once, and how much memory that takes.
 
     An accelerator needs what its compiled programs take; a device of a CPU images + fixed + n member bytes for n
     members at once. The host needs the recordings of all members that are trained and, for every process, the program,
-    the images and, on a CPU, what its devices need.
+    the images and what its devices need, if it is a CPU, or else the weights that it fetches to examine them.
 
     Args:
         config: the settings.
@@ -100,22 +104,24 @@ def plan_memory(
         machine: where the training runs.
         members: how many members of the ensemble are trained there (default: all).
         given: kernels of one member that are given in place of drawn ones.
+        examine: what is computed on the host of its weight matrices; they are fetched from an accelerator for it.
 
     Raises:
         DoesNotFit: into the machine.
     """
-    need = needs(config, data, observe)
+    need = needs(config, data, observe, examine)
     members = config.members if members is None else members
     if machine.platform == "cpu":
         per_device = _on_a_core(config, machine)
         device = need.images + need.fixed + per_device * need.member
     else:
         per_device, device = _on_an_accelerator(config, data, observe, machine, members, given)
+    chunk = machine.devices * per_device
     recordings = COPIES * members * need.recorded
-    process = PROGRAM + need.images + (machine.devices * device if machine.platform == "cpu" else 0)
+    process = PROGRAM + need.images + (machine.devices * device if machine.platform == "cpu" else chunk * need.fetched)
     parent = PROGRAM + need.images if machine.processes > 1 else 0
     plan = MemoryPlan(
-        chunk=machine.devices * per_device,
+        chunk=chunk,
         device=device,
         host=machine.processes * process + parent + recordings,
         recordings=recordings,
@@ -130,7 +136,7 @@ def plan_memory(
     return plan
 
 
-def needs(config: TrainConfig, data: Dataset, observe: Observe) -> Need:
+def needs(config: TrainConfig, data: Dataset, observe: Observe, examine: Examine = nothing) -> Need:
     """Bytes that a training needs, from the shapes of its arrays."""
     pixels, widths = data.train_images.shape[1], (*config.hidden, data.classes)
     network = MLP(widths, config.init, config.biases)
@@ -140,6 +146,7 @@ def needs(config: TrainConfig, data: Dataset, observe: Observe) -> Need:
         return params, optimizer(config).init(params), observe(kernels(params))
 
     weights, moments, observed = (_bytes(shapes) for shapes in jax.eval_shape(member))
+    examined = _bytes(blank(examine, config, data, members=1))
     evaluation = min(EVALUATION_BATCH, max(len(data.train_images), len(data.test_images)))
     steps = len(data.train_images) // config.batch_size
     # Pixels as they are gathered and as they are normalised; the order of this epoch and of the next.
@@ -152,7 +159,8 @@ def needs(config: TrainConfig, data: Dataset, observe: Observe) -> Need:
         images=_images(data),
         fixed=5 * evaluation * pixels + (0 if independent else batch),
         member=weights + moments + max(training, evaluating, observing),
-        recorded=(config.epochs + 1) * (observed + 13),  # three numbers and a flag beside what is observed
+        recorded=(config.epochs + 1) * (observed + 13) + examined,  # three numbers and a flag beside what is observed
+        fetched=weights if examined else 0,
     )
 
 

@@ -1,7 +1,7 @@
 """One member's training step and evaluation, and one epoch of many members: the programs that are compiled."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,9 @@ class Record(NamedTuple):
     """Whether all weights and the training loss are finite."""
     observed: PyTree
     """What `observe` returned."""
+    examined: PyTree = ()
+    """What `examine` returned of each weight matrix, on the host alone: at the `ensemble.examine.ends` in place of all
+    epochs."""
 
 
 class Images(NamedTuple):
@@ -48,6 +51,11 @@ class Images(NamedTuple):
     train_labels: Int[Array, " train"]
     test: Integer[Array, "test pixels"]
     test_labels: Int[Array, " test"]
+
+
+def nothing(weights: Any) -> tuple[()]:
+    """Observe nothing, and examine nothing."""
+    return ()
 
 
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:

@@ -9,6 +9,7 @@ from jaxtyping import Int, PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.data import Dataset
+from ensemble.examine import Examine
 from ensemble.footprint import ran_out_of_memory
 from ensemble.snapshot import Snapshot
 from ensemble.step import Observe, Record
@@ -21,7 +22,7 @@ class TrainResult(NamedTuple):
     members: Int[np.ndarray, " member"]
     """Number of each member that was trained: its keys derive from it and the seed."""
     record: Record
-    """Of these members, axes [member, epoch, ...], epoch 0 before any step."""
+    """Of these members, axes [member, epoch, ...], epoch 0 before any step; of what was examined [member, end, ...]."""
 
 
 class Moment(NamedTuple):
@@ -54,6 +55,7 @@ def train(
     on_epoch: OnEpoch = unobserved,
     initial: Initial = drawn,
     say: Callable[[str], None] = print,
+    examine: Examine = nothing,
 ) -> TrainResult:
     """Train an ensemble and record every member before training and after every epoch.
 
@@ -80,6 +82,7 @@ def train(
             numbers of members, in place of those drawn by the law of the configuration; a member's must not depend on
             which others are asked for.
         say: called with a message when the chunk was halved.
+        examine: what to compute on the host of each weight matrix before training and after it.
 
     Raises:
         ValueError: the training set is smaller than one batch.
@@ -88,7 +91,7 @@ def train(
     """
     refuse_large_batch(config, data)
     numbers = np.arange(config.members) if members is None else members
-    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk)
+    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk, examine)
     record = trainer.allocate(resume)
     start, saved = (resume.start, trainer.usable(resume)) if resume else (0, None)
     while start < len(numbers):

@@ -10,13 +10,15 @@ from jaxtyping import Array, Float32, Int, Int32, PyTree
 
 from ensemble.config import TrainConfig
 from ensemble.data import Dataset
+from ensemble.examine import Examine, blank, ends, examine_members
 from ensemble.footprint import DoesNotFit, chunk_shapes, ran_out_of_memory, shared_programs
 from ensemble.layout import layout_of
 from ensemble.memory import local_machine, plan_memory
+from ensemble.network import kernels
 from ensemble.order import host_order, member_keys, order_keys, source_of_orders
 from ensemble.sharding import by_member, key_sharding, member_mesh, order_sharding, replicated
 from ensemble.snapshot import Snapshot, SnapshotError
-from ensemble.step import Images, MemberState, Observe, Record
+from ensemble.step import Images, MemberState, Observe, Record, nothing
 
 Initial = Callable[[Int[np.ndarray, " member"]], dict[int, Float32[np.ndarray, "member out inputs"]]]
 """Numbers of members -> their initial kernels by the position of the layer, counted from 0."""
@@ -25,11 +27,6 @@ Initial = Callable[[Int[np.ndarray, " member"]], dict[int, Float32[np.ndarray, "
 def drawn(members: np.ndarray) -> dict[int, np.ndarray]:
     """No kernel is given: all are drawn by the law of the configuration."""
     return {}
-
-
-def nothing(weights: tuple[Array, ...]) -> tuple[()]:
-    """Observe nothing."""
-    return ()
 
 
 class Trainer:
@@ -44,15 +41,16 @@ class Trainer:
         initial: Initial = drawn,
         count: int | None = None,
         chunk: int | None = None,
+        examine: Examine = nothing,
     ) -> None:
-        self.config, self.data, self.initial = config, data, initial
+        self.config, self.data, self.initial, self.examine = config, data, initial, examine
         self.members = config.members if count is None else count
         self.mesh = member_mesh(devices)
         platform = self.mesh.devices.flat[0].platform
         self.orders, layout = source_of_orders(config.orders, platform), layout_of(platform)
         machine, self._given = local_machine(self.mesh.devices.size), initial(np.arange(1))
         self.programs = shared_programs(config, data.classes, data.train_images.shape[1], observe, self.mesh)
-        chosen = chunk or plan_memory(config, data, observe, machine, self.members, self._given).chunk
+        chosen = chunk or plan_memory(config, data, observe, machine, self.members, self._given, examine).chunk
         try:
             self.images = Images(*jax.device_put(layout.splits(data), replicated(self.mesh)))
         except jax.errors.JaxRuntimeError as error:
@@ -95,6 +93,7 @@ class Trainer:
         """Host arrays [member, epoch, ...] for all recordings, filled as far as the snapshot goes."""
         lead = (self.members, self.config.epochs + 1)
         record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), self.shapes.record)
+        record = record._replace(examined=blank(self.examine, self.config, self.data, self.members))
         if resume is not None:
             self._refuse_foreign(resume, record)
             for whole, kept in zip(jax.tree.leaves(record), jax.tree.leaves(resume.record), strict=True):
@@ -120,14 +119,16 @@ class Trainer:
     ) -> Iterator[tuple[int, Callable[[], PyTree]]]:
         """Train one chunk into its rows of the record; yields (epochs finished, function fetching the state).
 
-        The devices never wait: an epoch's recording is fetched only after the next epoch has been dispatched, and the
-        order of the one after is drawn meanwhile.
+        The devices wait for the weights to be examined, but for nothing else: an epoch's recording is fetched only
+        after the next epoch has been dispatched, and the order of the one after is drawn meanwhile.
         """
         # A last incomplete chunk is filled up with copies of its last member, so that no new shape is compiled.
         members = np.pad(members, (0, self.chunk - len(members)), mode="edge")
         keys = order_keys(self.config.seed, members, self.config.order)
         keys = jax.device_put(keys, key_sharding(self.config, self.mesh))
         state, latest = self._start(members) if saved is None else (self._put_back(saved), None)
+        if saved is None:
+            self._examine(rows, 0, state)
 
         order = self._order(keys, epoch)
         while order is not None:
@@ -135,6 +136,7 @@ class Trainer:
             order = self._order(keys, epoch + 1)
             _store(rows, epoch, latest)
             (state, latest), epoch = advanced, epoch + 1
+            self._examine(rows, epoch, state)
             yield epoch, partial(_fetch, rows, epoch, latest, state)
         _store(rows, epoch, latest)
 
@@ -142,6 +144,16 @@ class Trainer:
         start = (member_keys(self.config.seed, members), self.initial(members))
         keys, given = jax.device_put(start, by_member(self.mesh))
         return self.programs.start(keys, given, self.images)
+
+    def _examine(self, rows: Record, epoch: int, state: MemberState) -> None:
+        """Examine the weights after an epoch into their rows, where that epoch is one of the ends."""
+        if epoch not in ends(self.config) or not jax.tree.leaves(rows.examined):
+            return
+        count, place = len(rows.finite), ends(self.config).index(epoch)
+        stacks = [np.asarray(kernel)[:count] for kernel in kernels(state.params)]
+        found = jax.tree.leaves(examine_members(self.examine, stacks))
+        for row, values in zip(jax.tree.leaves(rows.examined), found, strict=True):
+            row[:, place] = values
 
     def _put_back(self, saved: PyTree) -> MemberState:
         leaves = jax.device_put(jax.tree.leaves(saved), by_member(self.mesh))
@@ -160,7 +172,8 @@ class Trainer:
 def _store(rows: Record, epoch: int, latest: Record | None) -> None:
     """Fetch the recording of an epoch into its place; None is one that is there already."""
     if latest is not None:
-        for row, values in zip(jax.tree.leaves(rows), jax.tree.leaves(jax.device_get(latest)), strict=True):
+        recorded = jax.tree.leaves(rows._replace(examined=()))
+        for row, values in zip(recorded, jax.tree.leaves(jax.device_get(latest)), strict=True):
             row[:, epoch] = values[: len(row)]
 
 

@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from analysis.inference.networks import Networks
+from analysis.inference.networks import MOST_UNITS, Networks
 from analysis.model.status import OK
 from analysis.symmetry import Chain
 
 ROUNDING = 1e-9
 """Relative differences of statistics below this are ties."""
+UNRECORDED = f"no randomisation tests: sums of units are recorded of networks of up to {MOST_UNITS} hidden units"
 
 
 class LayerRandomisation(NamedTuple):
@@ -55,7 +56,7 @@ def layer_randomisation(networks: Networks, draws: int = 199, seed: int = 0) -> 
     for layer in symmetry.inner:
         sides, units = _sides(networks, layer), symmetry.sizes[layer]
         if sides is None:
-            rows.append((*np.full(4, np.nan), f"sums of the units of layer {layer} were not recorded"))
+            rows.append((*np.full(4, np.nan), UNRECORDED))
             continue
         rng = np.random.default_rng([seed, layer])
 

@@ -14,6 +14,9 @@ from analysis.symmetry import Chain
 from analysis.symmetry.chain import Matrices
 from invariants import Graph, combine, compile_plan
 
+MOST_UNITS = 128
+"""Hidden units whose sums are recorded, at most: those of 128 are as many numbers as all the rest of a run."""
+
 
 class UnitSums(NamedTuple):
     """Mean and mean square of the entries on both sides of each unit of a hidden layer."""

@@ -1,21 +1,21 @@
-"""Singular values of an ensemble against those of its fitted law: moments, ranks, outliers; eigenvalues of square ones.
+"""Singular values of an ensemble against those of its fitted law: moments, ranks, outliers, spectral radius.
 
 Moments are tested as all invariants are. What has no closed form at finite size is compared with ensembles of the law
 that have exactly the observed fit: their mean, and the band in which 95 % of them lie. They have as many members as
 observed where that is affordable; those of fewer members have their deviations scaled by the root of the ratio.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 
 from analysis.inference.conditional import conditional_ensembles
 from analysis.inference.moments import moments
 from analysis.inference.theory_test import theory_test
 from analysis.model.fitting import exclusion, fit_moments, read_ensemble
 from analysis.model.marchenko_pastur import Bulk
+from analysis.model.singular_values import SpectralValues, singular_values, spectral_radii, spectral_values
 from analysis.model.spectrum import ORDERS, bulk_of, cycle, outliers, trace_moments, two_way
 from analysis.model.status import OK, joined
 from analysis.symmetry import Symmetry, default_symmetry
@@ -27,8 +27,8 @@ MOST_MEMBERS, FEWEST_MEMBERS = 100, 10
 """Members of a simulated ensemble at most, and at least where there are as many."""
 MOST_EIGENVALUES = 20
 """Members of which eigenvalues are computed, at most: they take up to ten times as long."""
-WORK = 2**32
-"""Products of numbers spent on the singular values of simulated matrices: up to three seconds."""
+WORK, DRAWING = 3 * 2**31, 64
+"""Products of numbers spent on simulated matrices, about three seconds; drawing an entry takes as long as so many."""
 ROUNDING = 1e-12
 """Squared singular values below this part of the largest are rounding errors."""
 LEVEL = 0.95
@@ -71,10 +71,8 @@ class Spectrum(NamedTuple):
     """How many singular values of a member lie above what the largest of the bulk alone stays below in 95 %."""
     outliers: Float[np.ndarray, "outliers"]
     """Where large matrices of the nearest law of separate permutations have singular values outside the bulk."""
-    eigenvalues: Complex[np.ndarray, "N D"] | None
-    """Of square matrices."""
     radius: Compared | None
-    """Largest absolute value of an eigenvalue."""
+    """Largest absolute value of an eigenvalue; None where it is not known, see `SpectralValues`."""
     circle: float
     """sqrt(D vE): the radius of the disc that large matrices of independent entries fill with eigenvalues."""
     status: str
@@ -87,7 +85,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Spectrum:
-    """Singular values, and eigenvalues of square matrices, of an ensemble [N, m, n] against its fitted law.
+    """Singular values, and the spectral radius of square matrices, of an ensemble [N, m, n] against its fitted law.
 
     Args:
         data: the matrices; members with a non-finite entry are excluded and named in the status.
@@ -102,19 +100,40 @@ def spectrum(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Spec
     finite = finite_members(data)
     if not finite.any():
         raise ValueError(f"none of {len(finite)} members is finite: no spectrum; look for divergence in training")
-    stack, (rows, columns) = chosen_members(data, finite), symmetry.shapes[0]
-    members = len(stack)
-    block_moments = np.asarray(symmetry.block_moments(stack))
+    stack = chosen_members(data, finite)
+    found = recorded_spectrum(spectral_values(stack), np.asarray(symmetry.block_moments(stack)), symmetry, seed)
+    excluded = exclusion(len(stack), tuple(np.flatnonzero(~finite).tolist()))
+    return found._replace(status=joined([excluded, found.status]))
+
+
+def recorded_spectrum(
+    values: SpectralValues,
+    block_moments: Float[np.ndarray, "N moments"],
+    symmetry: Symmetry,
+    seed: int = 0,
+    *,
+    simulate: bool = True,
+) -> Spectrum:
+    """The spectrum of N matrices, all finite, of which these values are known.
+
+    Args:
+        values: of every member.
+        block_moments: of every member.
+        symmetry: of the law that is fitted.
+        seed: of the simulated ensembles.
+        simulate: whether to compare with ensembles of the law, for up to half a minute; else expectations and bands
+            of what has no closed form are NaN.
+    """
+    (rows, columns), members = symmetry.shapes[0], len(block_moments)
     model = fit_moments(block_moments, symmetry).model
-    singular = np.linalg.svd(stack, compute_uv=False)
-    bulk, square = bulk_of(model), rows == columns
+    bulk = bulk_of(model)
+    singular = np.asarray(values.singular, np.float64)
     traces, tested = trace_test(singular, block_moments, symmetry)
-    eigenvalues = np.linalg.eigvals(stack).astype(complex) if square else None
-    draws = _simulated(model.parameters, members, symmetry, bulk, seed)
-    own = [singular, _above(singular, bulk), *([] if eigenvalues is None else [_radii(eigenvalues)])]
-    ranks, above, *radius = (
-        _compared(np.asarray(values.mean(axis=0)), None if draws is None else draws[k], members)
-        for k, values in enumerate(own)
+    own = [singular, _above(singular, bulk), np.asarray(values.radius, np.float64)]
+    draws = _simulated(model.parameters, members, symmetry, bulk, seed) if simulate else None
+    ranks, above, radius = (
+        _compared(np.asarray(observed.mean(axis=0)), None if draws is None else draws[k], members)
+        for k, observed in enumerate(own)
     )
     few = f"matrices of {rows} x {columns}: bands are not simulated, they would take minutes; see theory and outliers"
     return Spectrum(
@@ -125,12 +144,9 @@ def spectrum(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Spec
         bulk=bulk,
         above=above,
         outliers=outliers(two_way(model), rows, columns),
-        eigenvalues=eigenvalues,
-        radius=radius[0] if radius else None,
-        circle=float(np.sqrt(rows * bulk.variance)) if square else np.nan,
-        status=joined(
-            [exclusion(members, tuple(np.flatnonzero(~finite).tolist())), tested, few if draws is None else OK]
-        ),
+        radius=radius if np.isfinite(radius.observed) else None,
+        circle=float(np.sqrt(rows * bulk.variance)) if rows == columns else np.nan,
+        status=joined([tested, few if simulate and draws is None else OK]),
     )
 
 
@@ -153,10 +169,6 @@ def _above(singular: np.ndarray, bulk: Bulk) -> Float[np.ndarray, "*batch"]:
     return np.sum(squared > np.maximum(bulk.largest, ROUNDING * squared[..., :1]), axis=-1).astype(float)
 
 
-def _radii(eigenvalues: np.ndarray) -> Float[np.ndarray, "*batch"]:
-    return np.max(np.abs(eigenvalues), axis=-1)
-
-
 class _Draws(NamedTuple):
     """Means over the members of each simulated ensemble, and over how many."""
 
@@ -169,7 +181,7 @@ def _simulated(
 ) -> tuple[_Draws, ...] | None:
     """Ranks, counts above the bulk and, of square matrices, spectral radii; None where that would take too long."""
     rows, columns = symmetry.shapes[0]
-    affordable = WORK // (rows * columns * min(rows, columns))
+    affordable = WORK // (rows * columns * (min(rows, columns) + DRAWING))
     draws = DRAWS if affordable >= DRAWS * min(members, MOST_MEMBERS) else FEWEST_DRAWS
     used = min(members, MOST_MEMBERS, affordable // draws)
     if used < min(members, FEWEST_MEMBERS):
@@ -177,18 +189,10 @@ def _simulated(
     first = min(used, MOST_EIGENVALUES, max(1, affordable // (25 * draws)))
     found: list[tuple[np.ndarray, ...]] = []
     for chunk in conditional_ensembles(parameters, used, symmetry, draws, seed):
-        singular = np.linalg.svd(chunk, compute_uv=False)
-        parts = (singular, _above(singular, bulk), *_square_radii(chunk[:, :first]))
-        found.append(tuple(part.mean(axis=1) for part in parts))
-    counts = (used, used, first)
-    return tuple(
-        _Draws(np.concatenate(parts), count) for parts, count in zip(zip(*found, strict=True), counts, strict=False)
-    )
-
-
-def _square_radii(stack: np.ndarray) -> Iterator[np.ndarray]:
-    if stack.shape[-1] == stack.shape[-2]:
-        yield _radii(np.linalg.eigvals(stack))
+        singular, radius = singular_values(chunk), spectral_radii(chunk[:, :first])
+        found.append(tuple(values.mean(axis=1) for values in (singular, _above(singular, bulk), radius)))
+    ranks, above, radii = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return _Draws(ranks, used), _Draws(above, used), _Draws(radii, first)
 
 
 def _compared(observed: np.ndarray, draws: _Draws | None, members: int) -> Compared:

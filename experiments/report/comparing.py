@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from analysis.comparison import Between, SideBySide, contrast_recordings
 from analysis.cumulant_contrast import last_cumulants
+from analysis.inference.spectrum import Spectrum
 from analysis.model.entry_law import EntryLaw
 from analysis.recording import Recording
 from analysis.show import comparison_figures, comparison_tables
@@ -17,12 +18,15 @@ from analysis.study import study_recording
 from experiments.cli.progress import Progress
 from experiments.errors import UserError
 from experiments.report.comparing_cumulants import compared_cumulants_part
+from experiments.report.comparing_spectra import compared_spectra_part
 from experiments.report.comparison_page import comparison_document
 from experiments.report.figures import rendered, write_picture
 from experiments.report.page import document
+from experiments.report.spectrum import spectra_of
 from experiments.run.laws import initial_laws
-from experiments.run.recording import every_matrix_of, given_matrices_of
-from experiments.run.reporting import recorded, refuse_all_diverged
+from experiments.run.recording import every_matrix_of, given_matrices_of, kept_matrices
+from experiments.run.reporting import Recorded, recorded, refuse_all_diverged
+from experiments.run.spectra import spectra_of_run
 from experiments.store.run_folder import RunFolder
 
 SCHEMA = 1
@@ -46,6 +50,8 @@ class Finished(NamedTuple):
     """Of the initial entries of each layer."""
     patterns: Recording
     """That of which cumulants are known: of a run all weight matrices, under separate permutations."""
+    spectra: Mapping[str, Spectrum]
+    """Of every weight matrix of a run at its last epoch, where they are known."""
     source: dict[str, str]
     """Where it is from: its folder, and the SHA-256 of its results.nc."""
 
@@ -107,9 +113,10 @@ def read_finished(path: Path, layers: Sequence[str] | None = None, symmetry: str
             patterns = every_matrix_of(run.results)
             recording = patterns if symmetry == "separate" else run.recording
             laws, seed = initial_laws(run.config, recording), run.config.train.seed
+            spectra = _last_spectra(run, patterns)
         elif "matrices" in folder.config and folder.has_results():
             recording, laws, seed = _given(folder), (None,), None
-            patterns = recording
+            patterns, spectra = recording, {}
         else:
             raise UserError(
                 f"{path} holds no run and no analysis: give folders of `pigmm run` or `pigmm analyze --out`"
@@ -121,7 +128,16 @@ def read_finished(path: Path, layers: Sequence[str] | None = None, symmetry: str
             raise UserError(f"{path} has none of the layers {', '.join(layers)}")
         recording, laws = of_layers(recording, kept), tuple(laws[i] for i in kept)
         patterns = of_layers(patterns, [i for i, layer in enumerate(patterns.layers) if layer in layers])
-    return Finished(folder.config, seed, recording, laws, patterns, source)
+        spectra = {layer: one for layer, one in spectra.items() if layer in layers}
+    return Finished(folder.config, seed, recording, laws, patterns, spectra, source)
+
+
+def _last_spectra(run: Recorded, every: Recording) -> dict[str, Spectrum]:
+    """By layer; expectations without a closed form are left out, as drawing ensembles would take long."""
+    last = [len(every.epochs) - 1]
+    known = spectra_of_run(run.results, kept_matrices(run.results, last), last)
+    found = spectra_of((run.recording, every), known, simulate=False)
+    return {place.layer: one for place, one in found.items() if place.epoch == every.epochs[-1]}
 
 
 def _given(folder: RunFolder) -> Recording:
@@ -184,13 +200,18 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
         for what in ("accuracy", "loss")
     }
     runs = {name: {**run.source, "config": run.settings} for name, run in finished.items()}
-    part = compared_cumulants_part({name: last_cumulants(run.patterns) for name, run in finished.items()})
-    content = {"schema": SCHEMA, "runs": runs, "between": entries, **trained, **part.json}
+    parts = (
+        compared_cumulants_part({name: last_cumulants(run.patterns) for name, run in finished.items()}),
+        compared_spectra_part({name: run.spectra for name, run in finished.items()}),
+    )
+    content = {"schema": SCHEMA, "runs": runs, "between": entries, **trained, **parts[0].json, **parts[1].json}
     folder.write_json("comparison.json", content)
     for name, table in comparison_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
     shown = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
-    for name, table in part.tables.items():
-        folder.write_text(f"tables/{name}.csv", table.csv())
-    page = comparison_document(several, runs, tuple(pictures), part.section)
+    for part in parts:
+        for name, table in part.tables.items():
+            folder.write_text(f"tables/{name}.csv", table.csv())
+        shown |= {name: write_picture(folder, name, drawn) for name, drawn in part.figures.items()}
+    page = comparison_document(several, runs, tuple(pictures), [part.section for part in parts])
     return folder.write_text("report.html", document(page, shown))

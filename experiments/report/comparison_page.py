@@ -44,8 +44,8 @@ Runs = Mapping[str, Mapping[str, Any]]
 """Of each run its folder, the SHA-256 of its results.nc and its configuration, as in comparison.json."""
 
 
-def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], gaussianity: Section) -> Document:
-    """The page; `drawn` are the names of the figures that there are, `gaussianity` is the section on cumulants."""
+def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], parts: Sequence[Section]) -> Document:
+    """The page; `drawn` are the names of the figures that there are, `parts` further sections on single ensembles."""
     pictures = [Picture(name, comparison_figures.FIGURES[name].caption) for name in drawn]
     learning = learning_verdict(several)
     sections = (
@@ -54,7 +54,7 @@ def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], g
             tuple(_last_epochs(several)),
             (symmetries_verdict(several), furthest_verdict(several)),
         ),
-        gaussianity,
+        *parts,
         Section("How far they are apart", tuple(_distances(several)), (apart_verdict(several),)),
         Section("Do they train differently?", tuple(_learning(several)), (learning,) if learning else ()),
     )

@@ -24,6 +24,7 @@ from experiments.report.outputs import write_outputs
 from experiments.report.spectrum import spectra_of, spectrum_part
 from experiments.run.provenance import versions
 from experiments.run.recording import given_dataset
+from experiments.run.spectra import spectra_of_matrices
 from experiments.store.run_folder import RunFolder
 
 MATRIX = "M"
@@ -77,10 +78,11 @@ def entry_of(analysis: Analysis) -> dict[str, Any]:
 def write_analysis(folder: RunFolder, analysis: Analysis, config: Mapping[str, Any]) -> Path:
     """Fill the folder of an analysis; returns the path of the report."""
     folder.write_results(given_dataset(analysis.recording))
-    findings = inspect_recording(analysis.recording, [analysis.stack[:, None]])
-    spectra = spectra_of(analysis.recording, [analysis.stack[:, None]])
+    recording = analysis.recording
+    findings = inspect_recording(recording, [analysis.stack[:, None]])
+    spectra = spectra_of([recording], [spectra_of_matrices([analysis.stack[:, None]], [0], recording.layers)])
     parts = [inspection_part(findings), spectrum_part(spectra)]
-    symmetry = analysis.recording.symmetries[0]
+    symmetry = recording.symmetries[0]
     if isinstance(symmetry, Separate):
         parts.append(couplings_part(_couplings(analysis.stack, symmetry)))
     first = [cumulants_part(analysis.statistics)]

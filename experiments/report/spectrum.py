@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from analysis.inference.spectrum import Spectrum, spectrum
-from analysis.inspection import key_epochs
+from analysis.inference.spectrum import Compared, Spectrum, recorded_spectrum
+from analysis.model.singular_values import SpectralValues
 from analysis.model.status import OK
-from analysis.recording import Recording, included
+from analysis.recording import Recording, SpectraRecording, included
 from analysis.show.spectra import CAPTION, draw_spectra, ranks, spectrum_entry
 from experiments.report import page
 from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, explained
@@ -19,11 +18,18 @@ from experiments.report.outputs import Part
 TITLE = "Singular values"
 FILE = "spectrum"
 ABOUT = (
-    "The singular values of the matrices beside those that the fitted Gaussian law expects at this size. The moments "
-    "tr (M Mᵀ)ᵏ are exact expectations, tested as all invariants are (k = 1 is fitted). Above the bulk: how many "
-    "singular values of a member exceed what the largest one of independent entries of the fitted variance stays below "
-    "in 95 %; expected: by the fitted law, with the band of 95 % of its ensembles. Predicted outliers: where the mean "
-    "and the variances of rows and columns push singular values of large matrices out of the bulk."
+    "The singular values of every weight matrix before training and after it, of kept matrices at epochs between, too, "
+    "beside those that the fitted Gaussian law expects at this size: the law of simultaneous permutations for square "
+    "layers, that of separate permutations for others. The moments tr (M Mᵀ)ᵏ are exact expectations, tested as all "
+    "invariants are (k = 1 is fitted). Above the bulk: how many singular values of a member exceed what the largest one "
+    "of independent entries of the fitted variance stays below in 95 %; expected: by the fitted law, with the band of "
+    "95 % of its ensembles. Predicted outliers: where the mean and the variances of rows and columns push singular "
+    "values of large matrices out of the bulk. Radius: the largest absolute value of an eigenvalue of square matrices, "
+    "with the band."
+)
+ABSENT = (
+    "Singular values of {} were not recorded by the version that made this run, nor were the matrices kept: run again "
+    "to see them."
 )
 
 
@@ -35,35 +41,47 @@ class Place(NamedTuple):
 
 
 def spectra_of(
-    recording: Recording, matrices: Sequence[Float[np.ndarray, "N key_epochs m n"]] | None
+    recordings: Sequence[Recording], recorded: Sequence[SpectraRecording], *, simulate: bool = True
 ) -> dict[Place, Spectrum]:
-    """The spectra of every layer at the `key_epochs`; none where matrices were not kept.
+    """The spectrum of every layer at the epochs where its singular values are known, by epoch and then layer.
 
     Args:
-        recording: what was recorded.
-        matrices: the matrices of each layer at the `key_epochs`.
+        recordings: of the ensemble; the law of a layer is that of the first one that has it.
+        recorded: the singular values; a later one counts where several know the same.
+        simulate: as in `recorded_spectrum`.
     """
-    if matrices is None:
-        return {}
-    used, found = included(recording), {}
-    key = key_epochs(recording.epochs)
-    for k, e in enumerate(key):
-        for position, (layer, stacks) in enumerate(zip(recording.layers, matrices, strict=True)):
-            stack = np.asarray(stacks[used[:, e, position], k], np.float64)
-            place = Place(layer, int(recording.epochs[e]))
-            found[place] = spectrum(stack, recording.symmetries[position])
+    values = {
+        (epoch, layer): SpectralValues(known.singular[:, k], known.radius[:, k])
+        for one in recorded
+        for k, epoch in enumerate(one.positions)
+        for layer, known in zip(one.layers, one.values, strict=True)
+    }
+    used, found = [included(recording) for recording in recordings], {}
+    layers = list(dict.fromkeys(layer for _, layer in values))
+    for epoch, layer in sorted(values, key=lambda at: (at[0], layers.index(at[1]))):
+        which = next(n for n, recording in enumerate(recordings) if layer in recording.layers)
+        recording, position = recordings[which], recordings[which].layers.index(layer)
+        chosen, (singular, radius) = used[which][:, epoch, position], values[epoch, layer]
+        found[Place(layer, int(recording.epochs[epoch]))] = recorded_spectrum(
+            SpectralValues(singular[chosen], radius[chosen]),
+            recording.block_moments[chosen, epoch, position],
+            recording.symmetries[position],
+            simulate=simulate,
+        )
     return found
 
 
-def spectrum_part(spectra: Mapping[Place, Spectrum]) -> Part:
-    """The section with its table, figure and JSON."""
+def spectrum_part(spectra: Mapping[Place, Spectrum], layers: Sequence[str] = ()) -> Part:
+    """The section with its table, figure and JSON; `layers` are those of which it says so if nothing is known."""
+    known = {place.layer for place in spectra}
+    absent = ", ".join(layer for layer in layers if layer not in known)
+    missing = [Paragraph(ABSENT.format(absent))] if absent else []
     if not spectra:
-        text = "The matrices were not kept: run again with --save-weights to see this section."
-        return Part(Section(TITLE, [Paragraph(text)]), {}, {}, {})
+        return Part(Section(TITLE, missing), {}, {}, {})
     named = {f"{place.layer} at epoch {place.epoch}": one for place, one in spectra.items()}
     entries = [{**place._asdict(), **spectrum_entry(one)} for place, one in spectra.items()]
     figures = {FILE: picture(draw_spectra, spectra)}
-    return Part(Section(TITLE, list(_content(spectra))), {FILE: ranks(named)}, figures, {FILE: entries})
+    return Part(Section(TITLE, [*_content(spectra), *missing]), {FILE: ranks(named)}, figures, {FILE: entries})
 
 
 def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
@@ -77,6 +95,7 @@ def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
         "above the bulk",
         "expected",
         "predicted outliers",
+        "radius",
     )
     yield Grid(header, [_row(place, one) for place, one in spectra.items()])
     yield Files([(f"tables/{FILE}.csv", "csv"), (f"{FILE}.json", "json")])
@@ -89,12 +108,17 @@ def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
 def _row(place: Place, one: Spectrum) -> tuple[Cell, ...]:
     above = one.above
     z = (page.number(float(f"{value:.2g}")) if np.isfinite(value) else "–" for value in one.traces.z[1:])
-    expected = f"{above.expected:.2g}\u00a0({page.between(float(above.low), float(above.high))})"
     return (
         *(*place, *z, _short(one.ranks.observed[0]), _short(above.observed)),
-        expected if np.isfinite(above.low) else "–",
+        f"{above.expected:.2g}{_band(above)}" if np.isfinite(above.expected) else "–",
         ", ".join(map(_short, one.outliers)) or "none",
+        "–" if one.radius is None else f"{_short(one.radius.observed)}{_band(one.radius)}",
     )
+
+
+def _band(compared: Compared) -> str:
+    between = page.between(float(compared.low), float(compared.high))
+    return f"\u00a0({between})" if np.isfinite(compared.low) else ""
 
 
 def _short(value: float | np.ndarray) -> str:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from analysis.inference.networks import unit_sums
+from analysis.inference.networks import MOST_UNITS, unit_sums
 from analysis.symmetry import Chain, Separate, Simultaneous
 from analysis.symmetry.chain import chain_of
 from ensemble import TrainConfig
@@ -15,8 +15,6 @@ from experiments.run.presets import RunConfig
 from invariants import BIPARTITE, PAPER, Graph, combine, compile_plan, enumerate_graphs, factor_values
 
 DEGREES = (1, 2, 3, 4)
-MOST_UNITS = 128
-"""Hidden units whose sums are recorded, at most: those of 128 are as many numbers as all the rest of a run."""
 
 
 def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:

@@ -11,8 +11,10 @@ from jaxtyping import Bool, Float
 from analysis.recording import LayersRecording, Recording, Training
 from analysis.symmetry import Chain, Separate, Simultaneous, Symmetric, Symmetry
 from ensemble import Dataset, TrainResult
+from ensemble.examine import ends
 from experiments.run.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.run.presets import RunConfig
+from experiments.run.spectra import spectra_dataset
 from experiments.run.variables import describe, explain
 from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan, name
 
@@ -45,9 +47,9 @@ def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Data
     }
     of_square, square = _square(config, {layer: widths[at] for layer, at in layers.items()}, observed)
     of_layers, named = _chain(Chain(widths), observed)
-    return explain(
-        xr.Dataset(losses | of_square | statistics | of_layers, coordinates | square | named, describe(config))
-    )
+    variables = losses | of_square | statistics | of_layers
+    spectra = spectra_dataset(record.examined, ends(config.train))
+    return explain(xr.Dataset(variables, coordinates | square | named, describe(config)).merge(spectra))
 
 
 def _square(

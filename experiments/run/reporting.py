@@ -30,6 +30,7 @@ from experiments.run.laws import initial_laws
 from experiments.run.merging import MEMBERS
 from experiments.run.presets import RunConfig, from_settings
 from experiments.run.recording import every_matrix_of, kept_matrices, layers_of, main_recording
+from experiments.run.spectra import spectra_of_run
 from experiments.store.freshness import keep
 from experiments.store.run_folder import RunFolder
 
@@ -100,13 +101,15 @@ def report(folder: RunFolder, published: bool = False) -> Path:
     refuse_all_diverged(folder, run.recording)
     laws, provenance = initial_laws(run.config, run.recording), folder.read_json("provenance.json")
     with beside() as pool:
-        matrices = kept_matrices(run.results, key_epochs(run.recording.epochs))
+        key = key_epochs(run.recording.epochs)
+        matrices = kept_matrices(run.results, key)
         inspecting = pool.submit(inspect_recording, run.recording, matrices)
-        decomposing = pool.submit(spectra_of, run.recording, matrices)
         all_matrices = every_matrix_of(run.results)
+        singular = spectra_of_run(run.results, matrices, key)
+        decomposing = pool.submit(spectra_of, (run.recording, all_matrices), singular)
         predicting = pool.submit(predictions_of, all_matrices)
         connecting = pool.submit(recorded_layers_part, layers_of(run.results), run.results["matrix"].values.tolist())
-        coupling = pool.submit(study_couplings, all_matrices, key_epochs(run.recording.epochs))
+        coupling = pool.submit(study_couplings, all_matrices, key)
         steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
         square = study_recording(run.recording, laws)
         if published:
@@ -124,7 +127,7 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         steps.begin("writing tables and the report")
         parts = [
             inspection_part(findings),
-            spectrum_part(spectra),
+            spectrum_part(spectra, all_matrices.layers),
             matrices_part(every, of_matrices),
             couplings_part(coupling.result(), rejected_separate(square)),
             connecting.result(),

@@ -24,6 +24,7 @@ from experiments.run.parts import PARTS, plan_parts, train_parts
 from experiments.run.presets import EARLIER, RunConfig, settings
 from experiments.run.provenance import provenance
 from experiments.run.reporting import PUBLISHED, report
+from experiments.run.spectra import examine
 from experiments.run.stopwatch import SESSIONS, Stopwatch
 from experiments.run.training import CHECKPOINTS, Session, train_members
 from experiments.store.freshness import fresh
@@ -138,6 +139,6 @@ def plan_here(config: RunConfig, data: Dataset, members: int, session: Session) 
     given = sampled_start(config, data.classes)(np.arange(1))
     try:
         refuse_large_batch(config.train, data)
-        return plan_memory(config.train, data, observe, this_machine(session, members), members, given)
+        return plan_memory(config.train, data, observe, this_machine(session, members), members, given, examine)
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -17,6 +17,7 @@ from experiments.run.models import sampled_start
 from experiments.run.observer import Observer, square_layers
 from experiments.run.presets import RunConfig
 from experiments.run.recording import to_dataset
+from experiments.run.spectra import examine
 from experiments.store.run_folder import RunFolder
 
 CHECKPOINTS = "checkpoints"
@@ -91,6 +92,7 @@ def train_members(
                 on_epoch=on_epoch,
                 initial=sampled_start(config, data.classes),
                 say=say,
+                examine=examine,
             )
     except (SnapshotError, DoesNotFit) as error:
         raise UserError(str(error)) from error

@@ -38,6 +38,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "chain_factors": ("connected invariants of all matrices together", "weights^degree"),
         "chain_moments": ("block coordinates of the chain and their products", "weights, squared"),
+        "spectrum_epoch": ("epochs at which there are singular values", "1"),
+        "rank": ("of singular values, from the largest", "1"),
+        "singular_values": ("singular values by rank; NaN beyond the smaller side", "weights"),
+        "spectral_radius": ("largest absolute eigenvalue; NaN if not square, or of more than 128 rows", "weights"),
         "unit_sums": ("of each hidden unit, over its incoming and outgoing weights", "weights, squared"),
     }
 )

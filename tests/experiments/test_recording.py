@@ -19,6 +19,7 @@ from experiments.run.recording import (
     square_layers_of,
     to_dataset,
 )
+from experiments.run.spectra import examine, spectra_of_run
 from experiments.store.netcdf import decode, encode
 from invariants import BIPARTITE, PAPER, evaluate
 from tests.tiny import TINY, tiny_data
@@ -37,7 +38,7 @@ def observe(weights):
 
 @pytest.fixture(scope="module")
 def result() -> TrainResult:
-    return train(CONFIG.train, DATA, observe)
+    return train(CONFIG.train, DATA, observe, examine=examine)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,36 @@ def test_connections_between_layers_are_those_of_the_matrices(results, result):
     np.testing.assert_allclose(recording.unit_sums[:, 1, 5 + 2, 2], np.mean(matrices[2][:, :, 2], axis=-1), rtol=1e-4)
     assert results["unit"].values[5 + 2] == "2:2"
     assert layers_of(results.drop_vars("chain_factors")) is None
+
+
+def test_singular_values_of_every_matrix_are_those_before_training_and_after_it(results, result, tmp_path):
+    assert results["singular_values"].dims == ("member", "spectrum_epoch", "matrix", "rank")
+    (tmp_path / "results.nc").write_bytes(encode(results))
+    stored = decode(tmp_path / "results.nc")
+    assert stored["singular_values"].attrs["units"] == "weights"
+    (recorded,) = spectra_of_run(stored, None, [])
+    assert recorded.positions == [0, 1]
+    assert recorded.layers == ("L0", "L1", "L2", "L3", "L4", "L5")
+    for matrices, values in zip(result.record.observed["all"], recorded.values, strict=True):
+        assert matrices.dtype == np.float32
+        expected = np.linalg.svd(matrices.astype(np.float64), compute_uv=False)
+        assert values.singular.shape == expected.shape
+        np.testing.assert_allclose(values.singular, expected, rtol=1e-6, atol=1e-7 * expected.max())
+        if matrices.shape[-2] == matrices.shape[-1]:
+            largest = np.abs(np.linalg.eigvals(matrices.astype(np.float64))).max(axis=-1)
+            np.testing.assert_allclose(values.radius, largest, rtol=1e-6)
+        else:
+            assert np.isnan(values.radius).all()
+    assert spectra_of_run(stored.drop_vars("singular_values"), None, []) == []
+
+
+def test_singular_values_of_earlier_versions_are_those_of_the_matrices_that_were_kept(results):
+    (recorded,), earlier = spectra_of_run(results, None, []), results.drop_vars(["singular_values", "spectral_radius"])
+    (found,) = spectra_of_run(earlier, kept_matrices(earlier, [0, 1]), [0, 1])
+    assert (found.positions, found.layers) == ([0, 1], ("L1", "L3", "L5"))
+    for one, position in zip(found.values, (1, 3, 5), strict=True):
+        np.testing.assert_allclose(one.singular, recorded.values[position].singular, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(one.radius, recorded.values[position].radius, rtol=1e-6)
 
 
 def test_matrices_of_every_size_are_kept_in_one_array_of_one_form(results, result, tmp_path):

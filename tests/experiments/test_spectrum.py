@@ -5,17 +5,23 @@ import json
 import numpy as np
 import pytest
 
-from analysis import Separate
+from analysis import Separate, Simultaneous
+from analysis.recording import SpectraRecording
 from analysis.show.spectra import draw_spectra
 from experiments.report.content import Grid, Paragraph
 from experiments.report.given import recording_of
 from experiments.report.spectrum import FILE, Place, spectra_of, spectrum_part
+from experiments.run.spectra import spectra_of_matrices
+
+
+def given(stack: np.ndarray, *positions: int) -> SpectraRecording:
+    return spectra_of_matrices([stack], list(positions), ["M"])
 
 
 @pytest.fixture(scope="module")
 def part():
     stack = np.random.default_rng(0).standard_normal((60, 8, 12)) + 0.7
-    return spectrum_part(spectra_of(recording_of(stack, Separate(8, 12)), [stack[:, None]]))
+    return spectrum_part(spectra_of([recording_of(stack, Separate(8, 12))], [given(stack[:, None], 0)]))
 
 
 def test_the_outlier_of_a_mean_is_found_where_it_is_predicted(part):
@@ -42,19 +48,33 @@ def test_the_figure_is_drawn_in_every_format(part):
         draw_spectra({})
 
 
-def test_first_and_last_epochs_are_shown_and_what_is_missing_is_said():
+def test_epochs_are_shown_in_order_and_what_is_missing_is_said():
+    """The last of three epochs is known twice, the second only where matrices were kept."""
     stack = np.random.default_rng(1).standard_normal((4, 3, 3))
     one = recording_of(stack, Separate(3, 3))
-    twice = one._replace(
-        epochs=np.array([0, 5]),
-        invariants=np.repeat(one.invariants, 2, axis=1),
-        block_moments=np.repeat(one.block_moments, 2, axis=1),
-        finite=np.repeat(one.finite, 2, axis=1),
+    thrice = one._replace(
+        epochs=np.array([0, 1, 5]),
+        invariants=np.repeat(one.invariants, 3, axis=1),
+        block_moments=np.repeat(one.block_moments, 3, axis=1),
+        finite=np.array([[True, True, True]] * 3 + [[True, True, False]]),
     )
-    matrices = [np.stack([stack, 2 * stack], axis=1)]
-    spectra = spectra_of(twice, matrices)
-    assert list(spectra) == [Place("M", 0), Place("M", 5)]
-    np.testing.assert_allclose(spectra[Place("M", 5)].singular, 2 * spectra[Place("M", 0)].singular, rtol=1e-12)
-    absent = spectrum_part(spectra_of(one, None)).section.content
-    assert isinstance(absent[0], Paragraph)
-    assert "--save-weights" in absent[0].text
+    recorded = given(np.stack([stack, 7 * stack], axis=1), 0, 2)
+    kept = given(np.stack([3 * stack, 2 * stack], axis=1), 1, 2)
+    spectra = spectra_of([thrice], [recorded, kept], simulate=False)
+    assert list(spectra) == [Place("M", 0), Place("M", 1), Place("M", 5)]
+    for (_, epoch), found in spectra.items():
+        expected = {0: 1, 1: 3, 5: 2}[epoch] * np.linalg.svd(stack, compute_uv=False)
+        np.testing.assert_allclose(found.singular, expected[: 3 if epoch == 5 else 4], rtol=1e-6)
+        assert np.isnan(found.ranks.expected).all()
+    *_, absent = spectrum_part(spectra, ["L0", "M", "L9"]).section.content
+    assert isinstance(absent, Paragraph)
+    assert absent.text.startswith("Singular values of L0, L9 were not recorded")
+    assert spectrum_part({}, ["M"]).section.content[0].text.startswith("Singular values of M were not recorded")
+
+
+def test_the_law_of_a_layer_is_that_of_the_first_recording_that_has_it():
+    stack = np.random.default_rng(2).standard_normal((6, 4, 4))
+    simultaneous, separate = recording_of(stack, Simultaneous(4)), recording_of(stack, Separate(4, 4))
+    for recordings in ((simultaneous, separate), (separate, simultaneous)):
+        (found,) = spectra_of(recordings, [given(stack[:, None], 0)], simulate=False).values()
+        assert found.symmetry == recordings[0].symmetries[0]
