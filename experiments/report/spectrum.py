@@ -21,9 +21,9 @@ ABOUT = (
     "The singular values of every weight matrix before training and after it, of kept matrices at epochs between, too, "
     "beside those that the fitted Gaussian law expects at this size: the law of simultaneous permutations for square "
     "layers, that of separate permutations for others. The moments tr (M Mᵀ)ᵏ are exact expectations, tested as all "
-    "invariants are (k = 1 is fitted). Above the bulk: how many singular values of a member exceed what the largest one "
-    "of independent entries of the fitted variance stays below in 95 %; expected: by the fitted law, with the band of "
-    "95 % of its ensembles. Predicted outliers: where the mean and the variances of rows and columns push singular "
+    "invariants are (k = 1 is fitted). Above the bulk: how many singular values of a member exceed what the largest "
+    "one of independent entries of the fitted variance stays below in 95 %; expected: by the fitted law, with the band "
+    "of 95 % of its ensembles. Predicted outliers: where the mean and the variances of rows and columns push singular "
     "values of large matrices out of the bulk. Radius: the largest absolute value of an eigenvalue of square matrices, "
     "with the band."
 )
