@@ -113,15 +113,16 @@ def read_finished(path: Path, layers: Sequence[str] | None = None, symmetry: str
             patterns = every_matrix_of(run.results)
             recording = patterns if symmetry == "separate" else run.recording
             laws, seed = initial_laws(run.config, recording), run.config.train.seed
+            refuse_all_diverged(folder, recording)
             spectra = _last_spectra(run, patterns)
         elif "matrices" in folder.config and folder.has_results():
             recording, laws, seed = _given(folder), (None,), None
+            refuse_all_diverged(folder, recording)
             patterns, spectra = recording, {}
         else:
             raise UserError(
                 f"{path} holds no run and no analysis: give folders of `pigmm run` or `pigmm analyze --out`"
             )
-        refuse_all_diverged(folder, recording)
     if layers is not None:
         kept = [i for i, layer in enumerate(recording.layers) if layer in layers]
         if not kept:

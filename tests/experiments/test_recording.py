@@ -54,7 +54,7 @@ def test_rows_are_outputs_and_columns_are_inputs(results, result):
 
 def test_a_network_without_a_square_matrix_is_recorded_by_all_of_its_matrices():
     config = replace(CONFIG, train=replace(CONFIG.train, hidden=(3, 5)))
-    recorded = to_dataset(config, DATA, train(config.train, DATA, Observer(config, ())))
+    recorded = to_dataset(config, DATA, train(config.train, DATA, Observer(config, ()), examine=examine))
     assert not {"layer", "invariants", "block_moments", "weights"} & {*recorded.variables}
     main = main_recording(recorded)
     assert main.layers == ("L0", "L1", "L2")
