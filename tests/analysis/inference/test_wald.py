@@ -56,12 +56,12 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(scaled.z, plain.z)
 
 
-def test_pseudo_values_are_those_of_leaving_one_member_out():
-    stack = np.random.default_rng(2).standard_exponential((7, 4, 4))
-    unbiased, *without = (
-        np.asarray(fit(ensemble).unbiased) for ensemble in (stack, *(np.delete(stack, k, axis=0) for k in range(7)))
-    )
-    expected = [7 * unbiased - 6 * other for other in without]
+@pytest.mark.parametrize("members", [3, 7])
+def test_pseudo_values_are_those_of_leaving_one_member_out(members):
+    stack = np.random.default_rng(2).standard_exponential((members, 4, 4))
+    others = [np.delete(stack, k, axis=0) for k in range(members)]
+    unbiased, *without = (np.asarray(fit(ensemble).unbiased) for ensemble in (stack, *others))
+    expected = [members * unbiased - (members - 1) * other for other in without]
     values = pseudo_values(moments_of(stack), Simultaneous(4))
     np.testing.assert_allclose(values, expected, atol=1e-12)
     np.testing.assert_allclose(values.mean(axis=0), unbiased, atol=1e-13)
