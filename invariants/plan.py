@@ -26,7 +26,7 @@ class Plan:
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     products: tuple[tuple[int, ...], ...]
-    matrices: int = 1
+    matrices: int
 
     def __str__(self) -> str:
         counts = Counter((step.work, step.memory, step.op) for step in self.steps[self.matrices :])

@@ -116,6 +116,14 @@ def test_third_parties_have_one_door(library):
     assert users == DOORS[library]
 
 
+def test_every_dataclass_is_frozen():
+    for package in PACKAGES:
+        for path in modules(package):
+            for node in ast.walk(ast.parse(path.read_text())):
+                decorators = map(ast.unparse, node.decorator_list) if isinstance(node, ast.ClassDef) else ()
+                assert all("frozen=True" in each for each in decorators if "dataclass" in each), path
+
+
 def test_nobody_enters_jax_by_the_back_door():
     for package in (*PACKAGES, "tests", "benchmarks"):
         for path in modules(package):

@@ -27,7 +27,7 @@ def symmetric_root(covariance: Float[np.ndarray, "*batch m m"]) -> Float[np.ndar
 def inverse_root(covariance: Float[np.ndarray, "*batch m m"]) -> Float[np.ndarray, "*batch m m"]:
     """Pseudo-inverse of the square root; directions without variance are mapped to 0."""
     values, vectors = np.linalg.eigh(covariance)
-    kept = values > np.maximum(SINGULAR * values[..., -1:], 0.0)
+    kept = values > SINGULAR * values[..., -1:]
     inverse = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
     return (vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2)
 

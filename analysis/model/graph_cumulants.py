@@ -76,9 +76,7 @@ def cumulants_from_means(
 def edge_partitions(graph: Graph) -> Iterable[tuple[int, tuple[Graph, ...]]]:
     """Weight and blocks, as graphs, of every set partition of the edges."""
     for labels in set_partitions(graph.degree):
-        blocks = [
-            [k for k, label in enumerate(labels) if label == block] for block in range(max(labels, default=-1) + 1)
-        ]
+        blocks = [[k for k, label in enumerate(labels) if label == block] for block in range(max(labels) + 1)]
         parts = tuple(graph.rebuilt(tuple(graph.edges[k] for k in block), block) for block in blocks)
         yield (-1) ** (len(blocks) - 1) * factorial(len(blocks) - 1), parts
 

@@ -116,7 +116,7 @@ def _row(symmetry: Symmetry, tensor: Expansion, graphs: tuple[Graph, ...], facto
 
 
 def _without_rounding(f: np.ndarray, symmetry: Symmetry, fraction: float) -> np.ndarray:
-    """Clip variances at 0, and drop blocks that are rounding errors of constant matrices."""
+    """Drop blocks that are rounding errors of constant matrices, among them variances below 0."""
     law = symmetry.unpack(f)
     sizes = [np.trace(covariance, axis1=-2, axis2=-1) for covariance in law.covariances]
     square = np.sum(law.mean**2, axis=-1) + sum(
@@ -125,7 +125,5 @@ def _without_rounding(f: np.ndarray, symmetry: Symmetry, fraction: float) -> np.
     small = np.stack([size <= fraction * square for size in sizes], axis=-1)
     entries = [block.entries for block in symmetry.blocks]
     copies = symmetry.blocks[0].slots
-    single = np.repeat([count == 1 for count in entries], entries)
-    covariances = np.where(single, np.maximum(f[..., copies:], 0.0), f[..., copies:])
-    kept = np.where(np.repeat(small, entries, axis=-1), 0.0, covariances)
+    kept = np.where(np.repeat(small, entries, axis=-1), 0.0, f[..., copies:])
     return np.concatenate([f[..., :copies], kept], axis=-1)

@@ -146,7 +146,7 @@ def test_stacks_of_any_symmetry_are_compared():
     assert rectangular.symmetry == Separate(2, DIM)
     assert rectangular.w2 == pytest.approx(wasserstein(fit(first[:, :2]), fit(second[:, :2])))
     mirrored = [stack + np.swapaxes(stack, 1, 2) for stack in (first, second)]
-    symmetric = contrast(mirrored[0], mirrored[1], Symmetric(DIM))
+    symmetric = contrast(mirrored[0], mirrored[1], symmetry=Symmetric(DIM))
     models = [fit(stack, Symmetric(DIM)) for stack in mirrored]
     assert symmetric.w2 == pytest.approx(wasserstein(*models))
     assert "W2 = " in repr(symmetric)

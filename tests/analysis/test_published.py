@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis import EntryLaw, Separate, Simultaneous
+from analysis import EntryLaw, Separate, Simultaneous, iid_model, wasserstein
+from analysis.as_published import published_se_invariants
+from analysis.model.fitting import fit_moments
 from analysis.published import as_published
 from analysis.recording import Recording
 from analysis.study import study_recording
@@ -27,6 +29,10 @@ def test_the_mean_stays_and_what_differs_is_marked():
     published = as_published(s, recording, (LAW,))
     assert (s.published, published.published) == (False, True)
     np.testing.assert_array_equal(published.mean, s.mean)
+    np.testing.assert_allclose(published.std, s.std, rtol=1e-9)
+    np.testing.assert_allclose(published.se_initial[0, 0], published_se_invariants(LAW, 4, MEMBERS))
+    distance = wasserstein(fit_moments(recording.block_moments[:, 0, 0], Simultaneous(4)), iid_model(0.0, 1.0, 4))
+    assert published.w2[0, 0] == pytest.approx(distance, rel=0.05)
 
 
 def test_nothing_is_published_for_an_unknown_law_or_another_symmetry():

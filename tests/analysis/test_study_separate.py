@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis import EntryLaw, Separate, Statistics, expectation, fit, model_of, study
+from analysis import EntryLaw, Separate, Statistics, expectation, fit, model_of, study, wasserstein
 from analysis.inference.null import null_distance, squared_distance_to
 from analysis.inference.resampling import bootstrap
 from analysis.model.family import fit_family, nearest_iid
@@ -118,6 +118,13 @@ def test_the_null_distance_is_to_the_law_where_it_is_known_and_else_to_the_neare
     nearest = null_distance(EntryLaw.gaussian(stack.std()), SYMMETRY, 9, nearest=True)
     np.testing.assert_allclose(study(stack, SYMMETRY, law).w2_null, null_distance(law, SYMMETRY, 9).mean)
     np.testing.assert_allclose(study(stack, SYMMETRY).w2_null, nearest.mean, rtol=1e-12)
+
+
+def test_the_distance_is_to_the_gaussian_law_of_the_initial_entries():
+    stack = np.asarray(MODEL.sample(jax.random.key(6), 9))
+    gaussian = model_of(SYMMETRY, SYMMETRY.isotropic(0.0, 0.5))
+    for law in (EntryLaw.gaussian(0.5), EntryLaw.uniform(np.sqrt(0.75))):  # both of variance 1/4
+        assert study(stack, SYMMETRY, law).w2 == pytest.approx(wasserstein(fit(stack, SYMMETRY), gaussian))
 
 
 def test_likelihoods_are_sums_of_densities():

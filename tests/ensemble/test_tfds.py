@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from ensemble.data import load
+from ensemble.data import _prepare, load
 from ensemble.dataset import Dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +39,7 @@ mnist.MNIST.URL = {!r}
 
 PREPARE = """
 import sys
-from ensemble.data import load
+from ensemble.data import _prepare, load
 
 load("mnist", tfds_dir=sys.argv[1])
 """
@@ -45,7 +47,7 @@ load("mnist", tfds_dir=sys.argv[1])
 READ = """
 import sys
 import numpy as np
-from ensemble.data import load
+from ensemble.data import _prepare, load
 
 data = load("mnist", tfds_dir=sys.argv[1])
 assert not any(name.partition(".")[0] == "tensorflow" for name in sys.modules)
@@ -191,3 +193,11 @@ def test_a_failing_download_is_said_in_one_line(mirror: str, tmp_path: Path):
     assert "could not be prepared" in message
     assert "check network and disk" in message
     assert "\n" not in message
+
+
+def test_data_sets_are_prepared_from_the_original_files_only(monkeypatch: pytest.MonkeyPatch):
+    """Their checksums are verified; a copy that others prepared has none."""
+    monkeypatch.setitem(sys.modules, "tensorflow", ModuleType("tensorflow"))
+    builder, library = Mock(), Mock(ModuleType, download=Mock(DownloadConfig=dict))
+    _prepare(library, builder)
+    builder.download_and_prepare.assert_called_once_with(download_config={"try_download_gcs": False})

@@ -155,6 +155,14 @@ def test_resampling_nobody_or_others_is_refused_in_one_line():
         jackknife(0)
 
 
+@pytest.mark.parametrize(("varying", "known"), [(2, False), (3, True)])
+def test_a_deviation_has_an_error_where_most_replicates_vary(varying, known):
+    stack = random_model(4, 8).sample(jax.random.key(6), 2)
+    alone = [[1.0, 0.0], [0.0, 1.0]] * 2
+    weights = np.array([[0.3, 0.7], [0.5, 0.5], [0.6, 0.4]][:varying] + alone[: 5 - varying])
+    assert np.all(np.isfinite(assess(stack, Resampling(weights, 2.0)).deviation) == known)
+
+
 def test_a_difference_that_is_the_same_in_every_replicate_has_no_error():
     constant = np.broadcast_to(2.0 + 3 * np.eye(4), (9, 4, 4))
     found = assess(constant, bootstrap(9, replicates=50))

@@ -183,6 +183,7 @@ def test_statuses_name_cause_and_remedy():
     assert single.status[0].startswith("1 member: no other one")
     assert np.isnan([single.joined_sums, single.joined_squares]).all()
     assert np.isfinite([single.relabelled_sums, single.relabelled_squares]).all()
+    assert layer_randomisation(given_networks(normal(6, 30, (3, 2, 2)), Chain((3, 2, 2)))).status == ("ok",)
     narrow = normal(6, 30, (3, 1, 2))
     found = study_layers(narrow)
     assert found.balance.status == ("layer 1 has one unit: no other one to compare it with",)

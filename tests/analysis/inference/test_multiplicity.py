@@ -64,6 +64,11 @@ def test_hierarchical_control_is_benjamini_bogomolov_step_by_step():
         np.testing.assert_array_equal(hierarchical(p) <= 0.05, cells[:, None] & (within <= level))
 
 
+def test_cells_may_have_several_axes():
+    p = np.random.default_rng(3).uniform(size=(4, 3, 8)) ** 3
+    np.testing.assert_array_equal(hierarchical(p), hierarchical(p.reshape(12, 8)).reshape(p.shape))
+
+
 def test_cells_without_a_deviation_are_not_drawn_along_by_those_with_many():
     rng = np.random.default_rng(2)
     wrong = {"pooled": 0, "hierarchical": 0}

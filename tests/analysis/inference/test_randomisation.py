@@ -154,6 +154,7 @@ def test_a_large_common_mean_changes_nothing():
     ("p", "identities", "expected"),
     [
         ((0.3, 0.3, 0.3, 0.3), 0.3, Permutations.INDEPENDENT),
+        ((0.3, 0.3, 0.3, 0.3), 0.03, Permutations.INDEPENDENT),
         ((0.3, 0.3, 0.3, 0.3), 0.02, Permutations.SIMULTANEOUS),
         ((0.01, 0.3, 0.01, 0.01), 0.3, Permutations.SIMULTANEOUS),
         ((0.01, 0.01, 0.3, 0.01), 0.3, Permutations.COLUMNS),

@@ -79,6 +79,7 @@ def test_statuses_and_refusals_name_cause_and_remedy():
     assert enough.status == "ok"
     np.testing.assert_array_equal(enough.gain, of(stack[:10], folds=10).gain)
     assert "a fitted variance vanishes" in of(np.ones((30, 4, 5))).status
+    assert of(stack, folds=2).status == "ok"
     with pytest.raises(ValueError, match="at least 2"):
         of(stack, folds=1)
     with pytest.raises(ValueError, match="separate permutations"):

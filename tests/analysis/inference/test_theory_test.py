@@ -221,6 +221,8 @@ def test_a_tail_is_the_rank_and_goes_on_beyond_the_outer_tenth_without_a_step():
     assert tail(draws[-10] + 1e-12, draws)[0] == pytest.approx(10 / 100)
     beyond = np.log([tail(np.array([t]), draws)[0] for t in (2.0, 3.0, 4.0)])
     assert np.diff(beyond)[1] / np.diff(beyond)[0] == pytest.approx((4**1.5 - 3**1.5) / (3**1.5 - 2**1.5))
+    excess = (draws[-9:] ** 1.5 - draws[-10] ** 1.5).mean()
+    assert beyond[0] == pytest.approx(np.log(10 / 100) - (2**1.5 - draws[-10, 0] ** 1.5) / excess)
     inside, outside = (tail(draws[-10] + step, draws)[0] for step in (-1e-9, 1e-9))
     assert outside == pytest.approx(inside - 1 / 100, abs=1e-6)
 

@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import binom, chi2, f
 
 from analysis import Simultaneous, fit, iid_model
-from analysis.inference.nesting import contrasts, wald_within
+from analysis.inference.nesting import SEED, contrasts, wald_within
+from analysis.inference.simulation import standard_moments
 from analysis.inference.wald import wald, wald_of_means
 from analysis.model.plugin import pseudo_values
 from tests.dense import random_model
@@ -56,12 +57,12 @@ def test_units_do_not_matter():
     np.testing.assert_allclose(scaled.z, plain.z)
 
 
-def test_pseudo_values_are_those_of_leaving_one_member_out():
-    stack = np.random.default_rng(2).standard_exponential((7, 4, 4))
-    unbiased, *without = (
-        np.asarray(fit(ensemble).unbiased) for ensemble in (stack, *(np.delete(stack, k, axis=0) for k in range(7)))
-    )
-    expected = [7 * unbiased - 6 * other for other in without]
+@pytest.mark.parametrize("members", [3, 7])
+def test_pseudo_values_are_those_of_leaving_one_member_out(members):
+    stack = np.random.default_rng(2).standard_exponential((members, 4, 4))
+    others = [np.delete(stack, k, axis=0) for k in range(members)]
+    unbiased, *without = (np.asarray(fit(ensemble).unbiased) for ensemble in (stack, *others))
+    expected = [members * unbiased - (members - 1) * other for other in without]
     values = pseudo_values(moments_of(stack), Simultaneous(4))
     np.testing.assert_allclose(values, expected, atol=1e-12)
     np.testing.assert_allclose(values.mean(axis=0), unbiased, atol=1e-13)
@@ -173,20 +174,23 @@ def test_few_members_are_rejected_at_the_nominal_rate_too(members):
     assert binom.ppf(0.001, trials, 0.04) <= rejected <= binom.ppf(0.999, trials, 0.06)
 
 
-def test_within_the_full_model_p_is_the_rank_among_999_ensembles():
-    stacks = np.random.default_rng(6).standard_normal((20, 15, 4, 4))
-    p = np.array([identities(moments_of(stack), 4).p for stack in stacks])
-    assert np.sum(p > 0.1) > 10
-    np.testing.assert_allclose(1000 * p[p > 0.1], np.round(1000 * p[p > 0.1]), rtol=1e-12)
+def test_within_the_full_model_p_is_the_rank_among_999_and_beyond_the_largest_tenth_a_power_of_the_f_law():
+    members, symmetry = 15, Simultaneous(4)
+    drawn = standard_moments(np.random.default_rng(SEED), (999, members), symmetry)
+    null = np.sort(identities(drawn, 4).statistic)
+    stacks = np.random.default_rng(6).standard_normal((40, members, 4, 4))
+    stacks[20:] += 1.5 * np.eye(4)
+    found = identities(moments_of(stacks), 4)
 
+    def log_f(statistic: np.ndarray) -> np.ndarray:
+        return f(8, members - 8).logsf(statistic * (members - 8) / (8 * (members - 1)))
 
-def test_beyond_the_largest_tenth_p_falls_as_a_power_of_that_of_the_f_law():
-    stack = np.random.default_rng(10).standard_normal((15, 4, 4))
-    found = [identities(moments_of(stack + shift * np.diag([1, 1, 1, 1])), 4) for shift in (1.0, 1.5, 2.0)]
-    p = np.array([one.p for one in found])
-    expected = f(8, 7).logsf(np.array([one.statistic for one in found]) * 7 / (8 * 14))
-    assert np.all(p < 0.05)
-    assert np.diff(np.log(p))[1] / np.diff(np.log(p))[0] == pytest.approx(np.diff(expected)[1] / np.diff(expected)[0])
+    tenth, beyond = null[-100], null[-99:]
+    power = 1 / np.mean(log_f(tenth) - log_f(beyond))
+    rank = (1 + np.sum(null >= found.statistic[:, None], axis=1)) / 1000
+    tail = 100 / 1000 * np.exp(power * (log_f(found.statistic) - log_f(tenth)))
+    assert 5 < np.sum(found.statistic > tenth) < 35
+    np.testing.assert_allclose(found.p, np.where(found.statistic <= tenth, rank, tail), rtol=1e-9)
 
 
 def test_the_effect_does_not_grow_by_chance_alone():

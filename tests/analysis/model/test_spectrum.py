@@ -93,6 +93,7 @@ def test_the_bulk_is_that_of_large_matrices(m, n):
 def test_the_largest_of_the_bulk_stays_below_as_often_as_promised(m, n):
     squared = np.linalg.svd(np.random.default_rng(2).standard_normal((4000, m, n)), compute_uv=False)[:, 0] ** 2
     assert np.mean(squared > Bulk(1.0, m, n).largest) == pytest.approx(0.05, abs=0.02)
+    assert Bulk(1.0, n, m).largest == pytest.approx(Bulk(1.0, m, n).largest)
 
 
 @pytest.mark.parametrize(

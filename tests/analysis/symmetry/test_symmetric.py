@@ -166,6 +166,9 @@ def test_small_matrices_say_which_parameters_are_undefined(dim, diagonal):
     assert result.model.parameters[-1] == 0
     assert np.isfinite(result.model.log_prob(stack)).all()
     assert symmetry.size == sum(block.copies * block.dimension for block in symmetry.blocks)
+    trivial, standard, rest = map(np.asarray, symmetry.project(stack))
+    np.testing.assert_allclose(rest, 0, atol=1e-14)
+    np.testing.assert_allclose((trivial**2).sum(axis=1) + (standard**2).sum(axis=(1, 2)), (stack**2).sum(axis=(1, 2)))
 
 
 @pytest.mark.parametrize(
