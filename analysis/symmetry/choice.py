@@ -14,6 +14,8 @@ from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetr
 
 NAMES = (Simultaneous.name, Separate.name, Symmetric.name)
 """The symmetries that can be chosen by name."""
+CORNER = 64
+"""Rows and columns of a matrix that say most of the time that it is not symmetric."""
 KINDS: dict[str, SingleMatrix] = {
     **{symmetry.name: symmetry for symmetry in (Simultaneous(4), Separate(2, 2), Symmetric(4))},
     "zero-diagonal": Symmetric(4, diagonal=False),
@@ -79,6 +81,11 @@ def symmetry_of_one(matrix: Any) -> Symmetry:
     Raises:
         ValueError: if the data are not matrices of one shape [..., m, n].
     """
+    rows, columns = _shape(matrix)
+    side = min(rows, columns, CORNER)
+    corner = np.asarray(matrix)[..., :side, :side].astype(np.float64)
+    if rows != columns or not is_symmetric(corner.reshape(-1, side, side)):
+        return Separate(rows, columns)
     recognised = recognised_symmetry(matrix)
     return recognised if isinstance(recognised, Symmetric) else separate_of(recognised)
 
