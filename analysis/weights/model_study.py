@@ -74,11 +74,20 @@ def study_weights(
     for number, one in enumerate(grouping.groups, start=1):
         progress(f"group {number} of {len(grouping.groups)}: {one.members} x {one.name}")
         found.append(study_group(one))
-    q = hierarchical(np.array([row.traits.p for row in found]))
-    judged = [row._replace(traits_q=own) for row, own in zip(found, q, strict=True)]
+    judged = _adjusted(found)
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)
     return ModelStudy(", ".join(one.title for one in weights), tuple(rows), grouping.skipped, grouping.notes)
+
+
+def _adjusted(rows: Sequence[GroupStudy]) -> list[GroupStudy]:
+    """The same, with the p of traits and largest singular values adjusted over all groups."""
+    largest = [row.one.spectrum.p if row.one and row.one.spectrum else np.nan for row in rows]
+    p = np.array([[*row.traits.p, own] for row, own in zip(rows, largest, strict=True)])
+    return [
+        row._replace(traits_q=own[:-1], largest_q=float(own[-1]))
+        for row, own in zip(rows, hierarchical(p), strict=True)
+    ]
 
 
 def several(state: Any) -> tuple[Weights, ...]:
