@@ -53,8 +53,10 @@ LAWS: dict[str, tuple[Callable[[np.random.Generator, int, int], np.ndarray], flo
     ),
     "independent exponential": (lambda rng, m, n: rng.exponential(size=(m, n)) - 1, 0.0, 0.0, 2.0, 6.0),
 }
-"""Single matrices: how each is drawn; variances of row and column effects, that of the rest being 1; skewness and excess
-kurtosis of an entry."""
+"""Single matrices: how each is drawn; variances of row and column effects, that of the rest being 1; skewness and
+excess kurtosis of an entry."""
+COVERED = ("mean", "rest", "rows", "skew", "kurt")
+REJECTED = ("rows", "skew", "kurt", "largest", "any q")
 
 
 def percent(hits: list) -> str:
@@ -129,10 +131,11 @@ def main() -> None:
     print("pairs: any difference at 5 %")
     for pairs in (6, 12, 40):
         show_paired(pairs, options.runs)
-    columns = ("mean", "rest", "rows", "skew", "kurt", "rows", "skew", "kurt", "largest", "any q")
-    print(f"\none matrix: covered by 95 % intervals (5), rejected at 5 % (5)\n{'':37s}{''.join(f'{c:>7s}' for c in columns)}")
+    head = "".join(f"{name:>7s}" for name in (*COVERED, *REJECTED))
+    print(f"\none matrix: covered by {len(COVERED)} intervals, rejected by {len(REJECTED)} tests\n{'':37s}{head}")
     for size in options.sizes:
-        show_one_matrix(*map(int, size.split("x")), options.runs)
+        rows, columns = map(int, size.split("x"))
+        show_one_matrix(rows, columns, options.runs)
     for symmetry in SYMMETRIES:
         print(f"\nmembers of {symmetry}")
         for members in options.members:

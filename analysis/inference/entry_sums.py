@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from analysis.symmetry import Separate, Symmetric
+from analysis.symmetry import Symmetry
 
 BLOCK = 1 << 19
 """Entries treated at once: some megabytes."""
@@ -31,15 +31,15 @@ class EntrySums(NamedTuple):
         return float(self.rows.sum())
 
 
-def entry_count(layout: Separate | Symmetric) -> int:
+def entry_count(layout: Symmetry) -> int:
     """How many entries count."""
     rows, columns = layout.shapes[0]
-    return rows * columns if isinstance(layout, Separate) else rows * (rows - 1)
+    return rows * columns if layout.tensors.separate else rows * (rows - 1)
 
 
 def entry_sums(
     matrix: Shaped[np.ndarray, "m n"],
-    layout: Separate | Symmetric,
+    layout: Symmetry,
     functions: Sequence[Callable[[Block, slice], Block]],
 ) -> list[EntrySums]:
     """The sums of some functions of the entries, each given a block of rows and which rows these are."""
@@ -62,20 +62,20 @@ def row_blocks(matrix: Shaped[np.ndarray, "m n"]) -> Iterator[tuple[slice, Block
         yield at, np.asarray(matrix[at], dtype=np.float64)
 
 
-def counted(values: Block, at: slice, layout: Separate | Symmetric) -> Block:
+def counted(values: Block, at: slice, layout: Symmetry) -> Block:
     """The values of some rows, with 0 on the diagonal of a symmetric matrix."""
-    if isinstance(layout, Separate):
+    if layout.tensors.separate:
         return values
     nodes = np.arange(values.shape[1])
     return np.where(nodes[at, None] == nodes, 0.0, values)
 
 
-def moments_of(sums: EntrySums, layout: Separate | Symmetric) -> Float[np.ndarray, "moments"]:
+def moments_of(sums: EntrySums, layout: Symmetry) -> Float[np.ndarray, "moments"]:
     """`layout.block_moments` of the matrix of these numbers."""
     m, n = layout.shapes[0]
     count = entry_count(layout)
     mean = sums.total / count
-    if isinstance(layout, Separate):
+    if layout.tensors.separate:
         squares = {
             "rows": n * np.sum((sums.rows / n - mean) ** 2),
             "columns": m * np.sum((sums.columns / m - mean) ** 2),
@@ -88,15 +88,13 @@ def moments_of(sums: EntrySums, layout: Separate | Symmetric) -> Float[np.ndarra
     return np.array([np.sqrt(count) * mean, *(part / d for part, d in zip(parts, dimensions, strict=True))])
 
 
-def effects_of(
-    sums: EntrySums, layout: Separate | Symmetric
-) -> tuple[Float[np.ndarray, "m"], Float[np.ndarray, "n"]]:
+def effects_of(sums: EntrySums, layout: Symmetry) -> tuple[Float[np.ndarray, "m"], Float[np.ndarray, "n"]]:
     """What rows and what columns add to an entry by least squares: it is their sum, and what remains.
 
     With S the sum of all, R_i/n - S/(mn) and C_j/m; of symmetric matrices (R_i - S/D) / (D - 2) + S / (2D(D-1)).
     """
     m, n = layout.shapes[0]
-    if isinstance(layout, Separate):
+    if layout.tensors.separate:
         return sums.rows / n - sums.total / (m * n), sums.columns / m
     half = sums.total / (2 * entry_count(layout))
     node = (sums.rows - sums.total / n) / max(n - 2, 1) + half

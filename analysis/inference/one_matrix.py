@@ -16,7 +16,7 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.tails import power_tail
 from analysis.inference.two_way import Mean, TwoWay, mean_of, two_way
 from analysis.model.marchenko_pastur import Bulk, tracy_widom_tail
-from analysis.symmetry import Separate, Symmetric, Symmetry
+from analysis.symmetry import Symmetry
 from analysis.symmetry.choice import layout_of, symmetry_of_one
 
 SIMULATED = 40
@@ -49,14 +49,14 @@ class OneMatrix(NamedTuple):
     """What one matrix allows; NaN where it is too small, or its entries do not vary."""
 
     symmetry: Symmetry
-    layout: Separate | Symmetric
+    layout: Symmetry
     """Of rows and columns, or of the nodes of a symmetric matrix."""
     two_way: TwoWay
     """Mean, variances and the shares of rows and columns."""
     skewness: Mean
     """Of an entry (off the diagonal in symmetric matrices)."""
     kurtosis: Mean
-    """Excess kurtosis of an entry."""
+    """Excess kurtosis of an entry; the interval is too short below some 100 entries, and for heavy tails."""
     cumulants: Estimates
     """Of `symmetry.patterns`: values and standardised ones; z and p say whether the matrix is Gaussian."""
     q: Float[np.ndarray, "patterns"]
@@ -152,7 +152,7 @@ def _gram(
     mean: float,
     rows: Float[np.ndarray, "m"],
     columns: Float[np.ndarray, "n"],
-    layout: Separate | Symmetric,
+    layout: Symmetry,
 ) -> Float[np.ndarray, "p p"]:
     """E^T E of what remains, or E E^T where that is smaller: many times faster than a decomposition."""
     if matrix.shape[0] < matrix.shape[1]:
@@ -164,7 +164,7 @@ def _gram(
     return gram
 
 
-def _largest(gram: Float[np.ndarray, "p p"], layout: Separate | Symmetric) -> LargestSingular:
+def _largest(gram: Float[np.ndarray, "p p"], layout: Symmetry) -> LargestSingular:
     singular = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
     squares, block = np.sum(singular**2), layout.blocks[-1]
     rows, columns = layout.shapes[0]
@@ -173,7 +173,7 @@ def _largest(gram: Float[np.ndarray, "p p"], layout: Separate | Symmetric) -> La
         return LargestSingular(singular, bulk, 0, np.nan)
     if min(rows, columns) <= SIMULATED:
         p = power_tail(singular**2 / squares, _simulated_shares(layout))
-    elif isinstance(layout, Separate):
+    elif layout.tensors.separate:
         p = np.array([bulk.tail(square) for square in singular**2])
     else:
         p = _tails_of_symmetric(singular, bulk)
@@ -181,7 +181,7 @@ def _largest(gram: Float[np.ndarray, "p p"], layout: Separate | Symmetric) -> La
 
 
 @lru_cache(maxsize=64)
-def _simulated_shares(layout: Separate | Symmetric) -> Float[np.ndarray, "draws"]:
+def _simulated_shares(layout: Symmetry) -> Float[np.ndarray, "draws"]:
     """The largest squared singular value over the sum of all, in matrices of independent normal entries."""
     generator, shares = np.random.default_rng(0), []
     step = max(1, CHUNK_ENTRIES // min(layout.shapes[0]) ** 2)
@@ -191,9 +191,7 @@ def _simulated_shares(layout: Separate | Symmetric) -> Float[np.ndarray, "draws"
     return np.concatenate(shares)
 
 
-def _normal_rest(
-    layout: Separate | Symmetric, draws: int, generator: np.random.Generator
-) -> Float[np.ndarray, "draws p p"]:
+def _normal_rest(layout: Symmetry, draws: int, generator: np.random.Generator) -> Float[np.ndarray, "draws p p"]:
     """Matrices with the singular values of what remains of independent normal entries.
 
     Of p + 1 rows and q + 1 columns, p <= q, these are the values of a triangle of normal entries below a diagonal of
@@ -201,7 +199,7 @@ def _normal_rest(
 
     Source: Bartlett, Proc. R. Soc. Edinburgh 53 (1933), 260.
     """
-    if isinstance(layout, Symmetric):
+    if not layout.tensors.separate:
         return layout.project(layout.standard_normal(generator, draws))[-1][:, 0]
     p, q = (side - 1 for side in sorted(layout.shapes[0]))
     triangle = np.tril(generator.standard_normal((draws, p, p)), -1)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from scipy.special import chdtri, fdtrc, fdtri, stdtr, stdtrit
 
 from analysis.inference.entry_sums import entry_count
-from analysis.symmetry import Separate, Symmetric
+from analysis.symmetry import Symmetry
 
 LEVEL = 0.95
 
@@ -52,7 +52,7 @@ class TwoWay(NamedTuple):
     """Of an entry; see `mean_of`."""
 
 
-def two_way(block_moments: Float[np.ndarray, "moments"], layout: Separate | Symmetric, kurtosis: float = 0.0) -> TwoWay:
+def two_way(block_moments: Float[np.ndarray, "moments"], layout: Symmetry, kurtosis: float = 0.0) -> TwoWay:
     """The analysis of variance of one matrix from its block moments under the layout.
 
     With degrees of freedom d of a mean square v, the interval of the variance is d v / chi^2 at 97.5 % and at 2.5 %.
@@ -81,7 +81,7 @@ def two_way(block_moments: Float[np.ndarray, "moments"], layout: Separate | Symm
     return TwoWay(layout.moment_names[1:], variances, freedom, share, p, mean_of(block_moments, layout))
 
 
-def mean_of(block_moments: Float[np.ndarray, "moments"], layout: Separate | Symmetric) -> Mean:
+def mean_of(block_moments: Float[np.ndarray, "moments"], layout: Symmetry) -> Mean:
     """The mean of an entry, if rows and columns are drawn at random and nothing is common to all entries of a matrix.
 
     Its variance, times the number of entries, is what remains, v, and the excess v_b - v of what each side shares; for

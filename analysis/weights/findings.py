@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.inference.multiplicity import LEVEL
-from analysis.symmetry import Symmetric
 from analysis.weights.group_study import Finding, GroupStudy, varies
 from analysis.weights.traits import NAMES
 
@@ -81,7 +80,7 @@ def _coordinate(name: str) -> str:
 def _traits(study: GroupStudy) -> Iterator[Finding]:
     beyond = study.traits.value - study.traits.expected
     values = dict(zip(NAMES, beyond.tolist(), strict=True))
-    means = NODE_MEANS if isinstance(study.statistics.symmetry, Symmetric) else MEANS
+    means = MEANS if study.statistics.symmetry.tensors.separate else NODE_MEANS
     told = NAMES if min(study.group.shape) >= FEWEST_SIDE else MEANS
     clear = {name for name, q in zip(NAMES, study.traits_q.tolist(), strict=True) if q < LEVEL and name in told}
     for name, text in means.items():

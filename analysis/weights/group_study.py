@@ -15,11 +15,10 @@ from analysis.model.status import joined
 from analysis.recording import Recording
 from analysis.statistics import Statistics
 from analysis.study import describe
-from analysis.symmetry import Separate
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
 from analysis.weights.single_matrix import alone, as_symmetric, only_matrix, traits_of_one
-from analysis.weights.traits import Traits, traits
+from analysis.weights.traits import Traits, traits, unknown_traits
 
 ROUNDING = 1e-12
 """Squared singular values below this part of the largest are rounding errors."""
@@ -51,7 +50,9 @@ class Finding(NamedTuple):
 
 
 class GroupStudy(NamedTuple):
-    """One group of matrices, under separate permutations of rows and columns; one symmetric matrix under those of nodes."""
+    """One group of matrices, under separate permutations of rows and columns; a single symmetric matrix under
+    permutations of its nodes.
+    """
 
     group: Group
     statistics: Statistics
@@ -88,6 +89,11 @@ class GroupStudy(NamedTuple):
         return "iid_zero_mean" if str(s.accepted) == "iid_zero_mean" else "iid"
 
     @property
+    def largest_p(self) -> float:
+        """Chance of so large a largest singular value of a single matrix; NaN of others."""
+        return self.one.spectrum.p if self.one and self.one.spectrum else np.nan
+
+    @property
     def unusual(self) -> float:
         """Size of the largest finding; 0 where there is none."""
         return max((finding.size for finding in self.findings), default=0.0)
@@ -107,8 +113,9 @@ def study_group(group: Group) -> GroupStudy:
     kept = whole.kept
     excluded = int(np.sum(~whole.finite))
     statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)
-    separate = isinstance(kept.symmetry, Separate)
-    own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank) if separate else None
+    own = unknown_traits()
+    if kept.symmetry.tensors.separate:
+        own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
     one = None if matrix is None else alone(whole, matrix, statistics)
     couplings = _couplings(kept) if len(kept.rms) >= FEWEST and not group.rank else None
     found = traits_of_one(one, own) if one else own

@@ -82,8 +82,7 @@ def study_weights(
 
 def _adjusted(rows: Sequence[GroupStudy]) -> list[GroupStudy]:
     """The same, with the p of traits and largest singular values adjusted over all groups."""
-    largest = [row.one.spectrum.p if row.one and row.one.spectrum else np.nan for row in rows]
-    p = np.array([[*row.traits.p, own] for row, own in zip(rows, largest, strict=True)])
+    p = np.array([[*row.traits.p, row.largest_p] for row in rows])
     return [
         row._replace(traits_q=own[:-1], largest_q=float(own[-1]))
         for row, own in zip(rows, hierarchical(p), strict=True)

@@ -7,7 +7,6 @@ from analysis.inference.cumulants import Estimates, centred_invariants
 from analysis.inference.one_matrix import OneMatrix, with_cumulants
 from analysis.inference.two_way import Interval, Mean
 from analysis.statistics import Statistics
-from analysis.symmetry import Symmetric
 from analysis.symmetry.choice import symmetry_of_one
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured
@@ -27,7 +26,7 @@ def only_matrix(group: Group) -> Shaped[np.ndarray, "m n"]:
 def as_symmetric(whole: Measured, matrix: Shaped[np.ndarray, "m n"]) -> Measured:
     """The same under permutations of nodes, if the matrix is symmetric: its rows are then its columns."""
     symmetry = symmetry_of_one(matrix)
-    if not isinstance(symmetry, Symmetric):
+    if symmetry.tensors.separate:
         return whole
     stack = symmetry.read(np.asarray(matrix, np.float64)[None])
     moments = np.asarray(symmetry.block_moments(stack))
@@ -54,16 +53,14 @@ def alone(whole: Measured, matrix: Shaped[np.ndarray, "m n"], statistics: Statis
     return with_cumulants(matrix, whole.symmetry, cumulants, spectral=whole.singular is not None)
 
 
-def traits_of_one(one: OneMatrix, others: Traits | None) -> Traits:
+def traits_of_one(one: OneMatrix, others: Traits) -> Traits:
     """The traits of one matrix: shares of rows and columns, skewness and kurtosis with the errors of one matrix.
 
     Args:
         one: what it allows.
-        others: scales and tails, with the errors of independent Gaussian entries; None of a symmetric matrix.
+        others: its traits by the rule for ensembles, of which scales and tails stay.
     """
-    unknown = np.full(len(NAMES), np.nan)
-    found = Traits(unknown, np.zeros(len(NAMES)), unknown, unknown) if others is None else others
-    value, se, p = found.value.copy(), found.se.copy(), found.p.copy()
+    value, se, p = others.value.copy(), others.se.copy(), others.p.copy()
     share = one.two_way.share
     sides = {SIDES[name]: k for k, name in enumerate(one.two_way.names[:-1])}
     own = {name: (Interval(*(end[k] for end in share)), one.two_way.p[k]) for name, k in sides.items()}
@@ -71,7 +68,7 @@ def traits_of_one(one: OneMatrix, others: Traits | None) -> Traits:
     for name, (estimate, chance) in own.items():
         at = NAMES.index(name)
         value[at], se[at], p[at] = estimate.value, _error(estimate), chance
-    return Traits(value, found.expected, se, p)
+    return Traits(value, others.expected, se, p)
 
 
 def _error(estimate: Interval | Mean) -> Float[np.ndarray, ""]:

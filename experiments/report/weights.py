@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.status import OK
+from analysis.show.patterns import titled_patterns
 from analysis.show.weights_figures import GROUP_CAPTION, SHORT_CAPTION, TRAITS_CAPTION, draw_group, draw_traits
 from analysis.show.weights_table import (
     LEGEND,
@@ -68,7 +69,7 @@ def open_all(paths: Sequence[Path]) -> tuple[Weights, ...]:
 
 
 def is_one_ensemble(paths: Sequence[Path]) -> bool:
-    """Whether what is given is a single array [members, rows, columns], which gets the full analysis.
+    """Whether what is given is a single array [members, rows, columns] of several, which gets the full analysis.
 
     Raises:
         UserError: nothing is there, or it is damaged, or holds no weights.
@@ -76,7 +77,7 @@ def is_one_ensemble(paths: Sequence[Path]) -> bool:
     if len(paths) > 1:
         return False
     tensors = [tensor for weights in open_weights(paths[0]) for tensor in weights.tensors]
-    return len(tensors) == 1 and len(tensors[0].shape) == 3
+    return len(tensors) == 1 and len(tensors[0].shape) == 3 and tensors[0].shape[0] != 1
 
 
 def list_weights(paths: Sequence[Path], choice: Choice) -> str:
@@ -242,7 +243,24 @@ def _content(number: int, row: GroupStudy) -> Iterator[Content]:
     traits = [
         (name, _trait(row, name), page.probability(float(q))) for name, q in zip(NAMES, row.traits_q, strict=True)
     ]
-    yield Folded("Numbers", [Grid(("trait", "value", "q"), traits), Grid(("parameter", "value"), laws)])
+    if row.one:
+        traits += [
+            (
+                "largest singular value",
+                "–" if row.outliers is None else row.outliers.singular[0, 0],
+                page.probability(row.largest_q),
+            )
+        ]
+    cumulants = [
+        (title, page.number(float(s.standardised[at])), page.probability(float(s.cumulants_q[at])))
+        for title, at in titled_patterns(s.symmetry).items()
+    ]
+    grids = [
+        Grid(("trait", "value", "q"), traits),
+        Grid(("standardised cumulant", "value", "q"), cumulants),
+        Grid(("parameter", "value"), laws),
+    ]
+    yield Folded("Numbers", grids)
     yield _members(row)
     if row.status != OK:
         yield Paragraph(f"{row.status}.")
