@@ -17,7 +17,7 @@ from analysis.inference.tails import power_tail
 from analysis.inference.two_way import Mean, TwoWay, mean_of, two_way
 from analysis.model.marchenko_pastur import Bulk, tracy_widom_tail
 from analysis.symmetry import Symmetry
-from analysis.symmetry.choice import layout_of, symmetry_of_one
+from analysis.symmetry.choice import layout_of, single_with_symmetry
 
 SIMULATED = 40
 """Rows or columns up to which the largest singular value is compared with simulated ones; beyond, with its limit."""
@@ -72,7 +72,8 @@ def one_matrix(matrix: Any, symmetry: Symmetry | None = None) -> OneMatrix:
 
     Args:
         matrix: of finite entries, at least 2 x 2.
-        symmetry: of the patterns; by default that of symmetric matrices where it is one, else separate permutations.
+        symmetry: of the patterns; by default that of nodes for a symmetric one, less a diagonal that is one constant;
+            else separate permutations.
 
     Raises:
         ValueError: if it is not one matrix of the shape of the symmetry, or smaller, or an entry is not finite.
@@ -84,7 +85,8 @@ def one_matrix(matrix: Any, symmetry: Symmetry | None = None) -> OneMatrix:
         raise ValueError(f"matrix of shape {np.shape(matrix)}: give a single one, with at least 2 rows and 2 columns")
     if not np.isfinite(given).all():
         raise ValueError(f"{int(np.sum(~np.isfinite(given)))} entries are not finite: give a matrix of finite numbers")
-    symmetry = symmetry or symmetry_of_one(given)
+    if symmetry is None:
+        given, symmetry = single_with_symmetry(given)
     stack = symmetry.read(given[None])
     moments = np.asarray(symmetry.block_moments(stack))
     invariants = centred_invariants(stack, moments, symmetry.every, symmetry)
@@ -168,7 +170,8 @@ def _largest(gram: Float[np.ndarray, "p p"], layout: Symmetry) -> LargestSingula
     singular = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
     squares, block = np.sum(singular**2), layout.blocks[-1]
     rows, columns = layout.shapes[0]
-    bulk = Bulk(float(squares) / max(block.dimension, 1), rows - 1, columns - 1)
+    copies = 1 if layout.tensors.separate else 2  # of each entry
+    bulk = Bulk(float(squares) / max(copies * block.dimension, 1), rows - 1, columns - 1)
     if not block.dimension or not squares > 0:
         return LargestSingular(singular, bulk, 0, np.nan)
     if min(rows, columns) <= SIMULATED:
@@ -208,7 +211,7 @@ def _normal_rest(layout: Symmetry, draws: int, generator: np.random.Generator) -
 
 
 def _tails_of_symmetric(singular: Float[np.ndarray, "p"], bulk: Bulk) -> Float[np.ndarray, "p"]:
-    """Of entries of variance v / 2 the eigenvalues end at sqrt(v/2) (2 sqrt(p) + p^(-1/6) t), at both ends.
+    """Of entries of variance v the eigenvalues end at sqrt(v) (2 sqrt(p) + p^(-1/6) t), at both ends.
 
     With p = D - 7/2: without the diagonal, and the means of the nodes, the mean square eigenvalue is that of D - 2
     nodes, and the edge of such matrices lies 3/2 further in. Tried by simulation at D = 42 to 120.
@@ -216,5 +219,5 @@ def _tails_of_symmetric(singular: Float[np.ndarray, "p"], bulk: Bulk) -> Float[n
     Source: Tracy and Widom, Commun. Math. Phys. 177 (1996), 727.
     """
     root = np.sqrt(bulk.rows - 2.5)
-    t = (singular / np.sqrt(bulk.variance / 2) - 2 * root) * root ** (1 / 3)
+    t = (singular / np.sqrt(bulk.variance) - 2 * root) * root ** (1 / 3)
     return np.asarray(1 - (1 - tracy_widom_tail(t)) ** 2)

@@ -108,8 +108,7 @@ def study_group(group: Group) -> GroupStudy:
     """
     whole, matrix = measured(group), None
     if group.members == 1 and not group.rank:
-        matrix = only_matrix(group)
-        whole = as_symmetric(whole, matrix)
+        whole, matrix = as_symmetric(whole, only_matrix(group))
     kept = whole.kept
     excluded = int(np.sum(~whole.finite))
     statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)

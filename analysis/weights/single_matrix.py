@@ -7,7 +7,7 @@ from analysis.inference.cumulants import Estimates, centred_invariants
 from analysis.inference.one_matrix import OneMatrix, with_cumulants
 from analysis.inference.two_way import Interval, Mean
 from analysis.statistics import Statistics
-from analysis.symmetry.choice import symmetry_of_one
+from analysis.symmetry.choice import single_with_symmetry
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured
 from analysis.weights.traits import NAMES, Traits
@@ -23,20 +23,21 @@ def only_matrix(group: Group) -> Shaped[np.ndarray, "m n"]:
     return next(group.stacks())[0]
 
 
-def as_symmetric(whole: Measured, matrix: Shaped[np.ndarray, "m n"]) -> Measured:
-    """The same under permutations of nodes, if the matrix is symmetric: its rows are then its columns."""
-    symmetry = symmetry_of_one(matrix)
+def as_symmetric(whole: Measured, matrix: Shaped[np.ndarray, "m n"]) -> tuple[Measured, Shaped[np.ndarray, "m n"]]:
+    """The same under permutations of nodes if the matrix is symmetric, less a diagonal that is one constant."""
+    matrix, symmetry = single_with_symmetry(matrix)
     if symmetry.tensors.separate:
-        return whole
-    stack = symmetry.read(np.asarray(matrix, np.float64)[None])
+        return whole, matrix
+    stack = matrix[None]
     moments = np.asarray(symmetry.block_moments(stack))
-    return whole._replace(
+    nodes = whole._replace(
         symmetry=symmetry,
         block_moments=moments,
         invariants=symmetry.evaluate_observed(stack),
         centred=centred_invariants(stack, moments, symmetry.every, symmetry),
         shift=0.0,
     )
+    return nodes, matrix
 
 
 def alone(whole: Measured, matrix: Shaped[np.ndarray, "m n"], statistics: Statistics) -> OneMatrix:
