@@ -32,7 +32,7 @@ def heavy_row(matrix: np.ndarray) -> np.ndarray:
     """Of symmetric matrices row and column."""
     factor = np.ones(len(matrix))
     factor[2] = 4.0
-    symmetric = matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, matrix.T)
+    symmetric = matrix.shape[0] == matrix.shape[1] and np.allclose(matrix, matrix.T)
     return matrix * factor[:, None] * (factor if symmetric else 1.0)
 
 
