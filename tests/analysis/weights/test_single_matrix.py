@@ -10,6 +10,8 @@ from analysis.weights.model_study import study_weights
 from analysis.weights.traits import NAMES
 
 SHAPE = (18, 25)
+SIDE = 14
+"""Of symmetric matrices, one for all: each size is compiled anew."""
 
 
 def row_of(matrix: np.ndarray) -> GroupStudy:
@@ -29,7 +31,7 @@ def normal(seed: int, *shape: int) -> np.ndarray:
 def test_the_row_has_the_numbers_of_one_matrix(kind):
     matrix = {
         "separate": normal(0) + 5,
-        "symmetric": normal(0, 9, 9) + normal(0, 9, 9).T,
+        "symmetric": normal(0, SIDE, SIDE) + normal(0, SIDE, SIDE).T,
         "correlations": np.corrcoef(normal(0, 9, 30)),
     }[kind]
     row, expected = row_of(matrix.astype(np.float32).astype(np.float64)), one_matrix(matrix)
@@ -61,7 +63,7 @@ def test_shares_of_rows_and_columns_are_the_traits_of_means():
 
 
 def test_nodes_of_a_symmetric_matrix_that_differ_are_told_as_nodes():
-    noise, node = normal(3, 20, 20), normal(4, 20)
+    noise, node = normal(3, SIDE, SIDE), 1.5 * normal(4, SIDE)
     row = row_of(noise + noise.T + node + node[:, None])
     assert told(row).startswith("nodes differ in their mean weight")
     assert "rows" not in told(row)
@@ -85,7 +87,7 @@ def test_heavy_tails_have_the_errors_of_heavy_tails():
 
 
 def test_rows_of_several_symmetries_are_one_table():
-    study = study_weights({"a": normal(9), "b": normal(10, 7, 7) + normal(10, 7, 7).T, "c": normal(11, 3, 6, 5)})
+    study = study_weights({"a": normal(9), "b": normal(10, SIDE, SIDE) + normal(10, SIDE, SIDE).T, "c": normal(11, 3, 6, 5)})
     table = groups_table(study)
     assert {len(row) for row in table.rows} == {len(table.header)}
     by_name = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
