@@ -27,6 +27,9 @@ PERMUTATIONS = 199
 MOST_ENTRIES = 2**20
 """Ensembles of more entries, 1000 matrices of 32 x 32, are not permuted: it would take minutes a run."""
 
+NOT_KEPT = "The matrices were not kept: run again with --save-weights to see this section."
+NOT_SQUARE = "Only square matrices are kept, and there is none: permutations and quantiles were not looked at."
+
 
 class Inspection(NamedTuple):
     """One epoch and layer; numbers of invariants are as in `Statistics`."""
@@ -92,7 +95,8 @@ def inspect_recording(
         matrices: the matrices of each layer at the key epochs; None where they were not kept.
     """
     if matrices is None:
-        return Findings((), ("The matrices were not kept: run again with --save-weights to see this section.",))
+        square = all(rows == columns for one in recording.symmetries for rows, columns in one.shapes)
+        return Findings((), (NOT_KEPT if square else NOT_SQUARE,))
     used, found, remarks = included(recording), [], []
     for k, epoch in enumerate(key_epochs(recording.epochs)):
         for position, (layer, stacks) in enumerate(zip(recording.layers, matrices, strict=True)):

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from analysis.inference.distance import Distance, debiased_distance, error_lengths
+from analysis.inference.displacement import displacement
+from analysis.inference.distance import Distance
 from analysis.inference.layer_cumulants import Balance, LayerCumulants, balance, layer_cumulants
 from analysis.inference.layer_randomisation import LayerRandomisation, layer_randomisation, untested
 from analysis.inference.layers import LayersTest, UnitCorrelation, layers_test, unit_correlation
@@ -13,7 +14,6 @@ from analysis.inference.multiplicity import hierarchical
 from analysis.inference.networks import Networks, given_networks, recorded_networks
 from analysis.inference.resampling import bootstrap
 from analysis.model.fitting import Fit, fit, fit_moments, read_ensemble
-from analysis.model.plugin import replicated_parameters
 from analysis.model.wasserstein import wasserstein_squared_parts
 from analysis.recording import LayersRecording, included_networks
 from analysis.statistics import REPLICATES, SEED
@@ -123,15 +123,9 @@ def study_recorded_layers(recording: LayersRecording, randomised: Bool[np.ndarra
 
 
 def _distance(recording: LayersRecording, used: Bool[np.ndarray, "N E"], epoch: int) -> Distance:
-    """From the first epoch, by the networks that are finite at both; members are resampled alike at both."""
-    both, symmetry = recording.block_moments[used[:, epoch]][:, [0, epoch]], recording.symmetry
-    resampling = bootstrap(len(both), REPLICATES, SEED)
-    first, last = (fit_moments(both[:, k], symmetry).model.parameters for k in (0, 1))
-    drawn, moved = (replicated_parameters(both[:, k], resampling.weights, symmetry) for k in (0, 1))
-    squared = _w2(last, first, symmetry) ** 2
-    replicates = np.sum(wasserstein_squared_parts(moved, drawn, symmetry), axis=-1)
-    errors = error_lengths((first + last) / 2, moved - last, symmetry, drawn - first)
-    return debiased_distance(squared, replicates, errors, resampling, len(both))
+    """From the first epoch, by the networks that are finite at both."""
+    both = recording.block_moments[used[:, epoch]][:, [0, epoch]]
+    return displacement(both, recording.symmetry, bootstrap(len(both), REPLICATES, SEED)).distance
 
 
 def _w2(f: Float[np.ndarray, "parameters"], g: Float[np.ndarray, "parameters"], symmetry: Chain) -> float:

@@ -70,7 +70,7 @@ def contrast_texts(row: GroupContrast) -> tuple[str, ...]:
     error = f" ± {c.w2_se / size:.2g}" if np.isfinite(c.w2_se) else ""
     return (
         " x ".join(map(str, row.group.shape)),
-        f"{first} pairs" if row.pairs else f"{first} and {second}",
+        f"{first} pair{'' if first == 1 else 's'}" if row.pairs else f"{first} and {second}",
         f"{100 * _root_mean_square(row.pairs.moved):.3g} %" if row.pairs else "–",
         f"{c.w2 / size:.3g}{error}",
         f"{c.w2_null / size:.2g}",

@@ -12,8 +12,19 @@ from analysis.inference.multiplicity import LEVEL
 from analysis.model.geometry import path
 from analysis.recording import finite_values
 from analysis.statistics import Statistics, largest_deviation, significant
+from analysis.symmetry import Symmetry
 
 Row = tuple[str | int | float, ...]
+BLOCKS = {
+    "V_0": "what permutations leave alone: sums over all entries, or over the diagonal",
+    "V_H": "differences among rows, columns and diagonal entries in their sums",
+    "V_2": "the symmetric remainder",
+    "V_3": "the antisymmetric remainder",
+    "H_n": "differences among column means",
+    "H_m": "differences among row means",
+    "H_m (x) H_n": "the remainder",
+}
+"""What of a matrix lies in an isotypic block."""
 
 
 class Table(NamedTuple):
@@ -40,12 +51,29 @@ def parameters(statistics: Statistics) -> Table:
         for at, epoch, layer in _cells(t, _ends(t))
         for k, name in enumerate(t.symmetry.parameter_names)
     )
-    copies = t.symmetry.blocks[0].slots
     caption = (
-        f"The {len(t.symmetry.parameter_names)} parameters of the model: "
-        f"{', '.join(t.symmetry.parameter_names[:copies])} in units of the weights, the others, covariances, squared."
+        f"The {len(t.symmetry.parameter_names)} parameters of the model: {parameter_key(t.symmetry)}. Means are in "
+        f"units of the weights, covariances in their squares.{block_key(t.symmetry)}"
     )
     return Table(("epoch", "layer", "parameter", "value", "se"), rows, caption)
+
+
+def parameter_key(symmetry: Symmetry) -> str:
+    """Which parameters are means, and which the covariances of the copies of a block."""
+    trivial, names = symmetry.blocks[0], list(symmetry.parameter_names)
+    sizes = [("means on", trivial, trivial.slots)]
+    sizes += [("covariances of", block, block.entries) for block in symmetry.blocks if block.slots]
+    parts, start = [], 0
+    for kind, block, size in sizes:
+        own, start = names[start : start + size], start + size
+        parts.append(f"{own[0] if size == 1 else f'{own[0]} to {own[-1]}'} {kind} {block.name}")
+    return "; ".join(parts)
+
+
+def block_key(symmetry: Symmetry) -> str:
+    """What of a matrix lies in each block; "" for the blocks of whole networks."""
+    known = [f"{block.name}: {BLOCKS[block.name]}" for block in symmetry.blocks if block.name in BLOCKS]
+    return f" {'; '.join(known)}." if len(known) == len(symmetry.blocks) else ""
 
 
 def invariants(statistics: Statistics) -> Table:

@@ -12,6 +12,7 @@ from analysis.inference.one_matrix import OneMatrix
 from analysis.show.entries import by_name, numbers, statistics_entry
 from analysis.show.style import model_title
 from analysis.show.tables import Table
+from analysis.show.trajectories import move_sentence, moved, moved_texts, trajectory_entry
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
@@ -21,11 +22,15 @@ MOST_FINDINGS = 3
 """Of a group in a terminal."""
 WIDTH = 112
 """Columns of a terminal."""
-COLUMNS = (
-    *(("shape", 13), ("members", 7), ("rms", 8), ("W2/√mn", 8), ("by chance", 9), ("law", 16), ("skewness", 13)),
-    *(("kurtosis", 14), ("outliers", 8), ("odd", 3)),
-)
+SIZE = (("shape", 13), ("members", 7))
+LAW = (("rms", 8), ("W2/√mn", 8), ("by chance", 9), ("law", 16))
+TRAITS = (("skewness", 13), ("kurtosis", 14))
+MOVES = (("moved/√mn", 18), ("by chance", 9))
+SPREAD = (("outliers", 8), ("odd", 3))
+COLUMNS = (*SIZE, *LAW, *TRAITS, *SPREAD)
 """Headings of the numbers in a terminal, and how many characters each has."""
+OF_CHECKPOINTS = (*SIZE, *MOVES, *LAW, *SPREAD)
+"""The same of a training."""
 ORDINARY = "nothing departs from independent entries of one law by more than chance and enough to matter"
 LEGEND = (
     "rms: root mean square of an entry. W2/√mn: distance of the Gaussian law of the group from independent entries, "
@@ -35,6 +40,10 @@ LEGEND = (
     "members those of independent Gaussian entries, of one those over its rows and columns. Rows are outputs, columns "
     "inputs; they are permuted apart, as different neurons, but in a single symmetric matrix, whose rows are its "
     "columns."
+)
+MOVED_LEGEND = (
+    "moved/√mn: distance of the Gaussian law of the group from that of the first checkpoint, with standard error, and "
+    "what chance makes of it where nothing moves."
 )
 TABLE_CAPTION = (
     "One row a group: how it was formed; members, and those left out as not finite; root mean square of an entry; "
@@ -88,23 +97,35 @@ def law_title(row: GroupStudy) -> str:
 
 def terminal(study: ModelStudy) -> str:
     """The table as text: three lines or more a group, with its name, its numbers, and what is unusual."""
-    indent = "   "
-    head = indent + " ".join(f"{name:>{width}}" for name, width in COLUMNS)
+    indent, columns = "   ", columns_of(study)
+    head = indent + " ".join(f"{name:>{width}}" for name, width in columns)
     lines = [f"{study.title}: {len(study.rows)} groups, the most unusual first", "", head]
     for number, row in enumerate(study.rows, start=1):
         remark = f"; {row.group.remark}" if row.group.remark else ""
-        cells = zip(_texts(row), COLUMNS, strict=True)
+        cells = zip(_texts(row), columns, strict=True)
         lines += [
             f"{number:2} {row.group.name} ({row.group.formed}{remark})",
             indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
-            *_wrapped(sentence(row, MOST_FINDINGS), indent),
+            *_wrapped(f"{sentence(row, MOST_FINDINGS)} {move_sentence(row)}", indent),
         ]
-    return "\n".join([*lines, "", *_wrapped(f"{LEGEND} {_remarks(study)}", "")])
+    return "\n".join([*lines, "", *_wrapped(f"{legend_of(study)} {_remarks(study)}", "")])
+
+
+def columns_of(study: ModelStudy) -> tuple[tuple[str, int], ...]:
+    """Headings of a terminal, and how many characters each has."""
+    return OF_CHECKPOINTS if study.steps else COLUMNS
+
+
+def legend_of(study: ModelStudy) -> str:
+    """What the columns are."""
+    return f"{MOVED_LEGEND} {LEGEND}" if study.steps else LEGEND
 
 
 def html(study: ModelStudy) -> str:
     """The table for a notebook."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("group", *(name for name, _ in COLUMNS), "unusual"))
+    head = "".join(
+        f"<th>{escape(name)}</th>" for name in ("group", *(name for name, _ in columns_of(study)), "unusual")
+    )
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in (row.group.name, *_texts(row), sentence(row))) + "</tr>"
         for row in study.rows
@@ -119,6 +140,7 @@ def study_entry(study: ModelStudy) -> dict[str, Any]:
         "schema": SCHEMA,
         "title": study.title,
         "notes": list(study.notes),
+        "steps": list(study.steps),
         "groups": [_entry(row) for row in study.rows],
         "skipped": [{**one._asdict(), "shape": list(one.shape)} for one in study.skipped],
     }
@@ -148,12 +170,12 @@ def _texts(row: GroupStudy) -> tuple[str, ...]:
     s, (rows, columns) = row.statistics, row.group.shape
     w2, null = (float(value) / float(s.root_size[0]) for value in (s.w2, s.w2_null))
     outliers = f"{row.outliers.count.mean():.3g}" if row.outliers else "–"
-    skewness, kurtosis = (_measured(row, name) for name in ("skewness", "kurtosis"))
-    rms = f"{np.sqrt(np.nanmean(row.rms**2)):.3g}"
-    return (
-        *(f"{rows} x {columns}", str(row.group.members), rms, f"{w2:.2g}", f"{null:.2g}", law_title(row)),
-        *(skewness, kurtosis, outliers, str(len(row.anomalies.found)) if np.isfinite(row.anomalies.q).any() else "–"),
-    )
+    law = (f"{np.sqrt(np.nanmean(row.rms**2)):.3g}", f"{w2:.2g}", f"{null:.2g}", law_title(row))
+    spread = (outliers, str(len(row.anomalies.found)) if np.isfinite(row.anomalies.q).any() else "–")
+    size = (f"{rows} x {columns}", str(row.group.members))
+    if row.trajectory:
+        return (*size, *moved_texts(row), *law, *spread)
+    return (*size, *law, _measured(row, "skewness"), _measured(row, "kurtosis"), *spread)
 
 
 def _measured(row: GroupStudy, trait: str) -> str:
@@ -172,6 +194,8 @@ def _cells(row: GroupStudy) -> Iterator[tuple[str, str | int | float]]:
     yield "rms", float(np.sqrt(np.nanmean(row.rms**2)))
     for name, value in {"w2": s.w2, "w2_se": s.w2_se, "w2_null": s.w2_null, "w2_null_upper": s.w2_null_upper}.items():
         yield name, float(value) / size
+    if row.trajectory:
+        yield from ((f"moved_{name}", value) for name, value in moved(row).items())
     yield "accepted", row.accepted
     for name, value, se in zip(s.symmetry.parameter_names, s.parameters, s.parameters_se, strict=True):
         yield from ((name, float(value)), (f"{name}_se", float(se)))
@@ -237,4 +261,5 @@ def _entry(row: GroupStudy) -> dict[str, Any]:
         "unusual": row.unusual,
         "statistics": statistics_entry(row.statistics),
         "status": row.status,
+        **({"trajectory": trajectory_entry(row)} if row.trajectory else {}),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -135,7 +135,7 @@ class Separate(SingleMatrix):
 
     def oriented(self, graphs: tuple[Graph, ...]) -> tuple[Graph, ...]:
         """The graphs, of wide matrices those that have the same values on the transposes."""
-        return tuple(graph.transpose for graph in graphs) if self.wide else graphs
+        return _transposed(graphs) if self.wide else graphs
 
     def tensors_at(self, rows: Number, columns: Number, root: Callable[[Number], Any] = sqrt) -> Tensors:
         """Products of J/m or I - J/m on rows and J/n or I - J/n on columns are the projectors on the blocks."""
@@ -159,3 +159,9 @@ class Separate(SingleMatrix):
         """Independent entries of one variance, without and with a mean; the full model."""
         mean, identity = np.eye(5)[0], np.array([0.0, 1.0, 1.0, 1.0, 1.0])
         return {"iid_zero_mean": (identity,), "iid": (mean, identity), "bipartite": tuple(np.eye(5))}
+
+
+@cache
+def _transposed(graphs: tuple[Graph, ...]) -> tuple[Graph, ...]:
+    """Once for all matrices of all sizes: every graph has to be put in canonical form again."""
+    return tuple(graph.transpose for graph in graphs)

@@ -32,6 +32,10 @@ COORDINATES = {
     "0-0,0-0,0-0,0-0": "kurtosis",
     "0-0,0-0,0-1,0-1": "scales of rows",
     "0-0,0-0,1-0,1-0": "scales of columns",
+    "0-0,0-1,0-2": "skewness of row means",
+    "0-0,1-0,2-0": "skewness of column means",
+    "0-0,0-1,0-2,0-3": "kurtosis of row means",
+    "0-0,1-0,2-0,3-0": "kurtosis of column means",
     "0-0,0-1,1-0,1-1": "large singular values",
 }
 MEANS = {

@@ -1,5 +1,6 @@
 """One group of matrices to its numbers: the statistics of the ensemble, its traits, its singular values, couplings."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
 from analysis.weights.single_matrix import alone, as_symmetric, only_matrix, traits_of_one
 from analysis.weights.traits import Traits, traits, unknown_traits
+from analysis.weights.trajectory import Trajectory, trajectory
 
 ROUNDING = 1e-12
 """Squared singular values below this part of the largest are rounding errors."""
@@ -76,6 +78,8 @@ class GroupStudy(NamedTuple):
     """What is unusual, the largest first."""
     status: str
     """"ok", or what is not available and why."""
+    trajectory: Trajectory | None = None
+    """How it got there; None where there are no checkpoints."""
 
     @property
     def accepted(self) -> str:
@@ -99,14 +103,24 @@ class GroupStudy(NamedTuple):
         return max((finding.size for finding in self.findings), default=0.0)
 
 
-def study_group(group: Group) -> GroupStudy:
+def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int] = ()) -> GroupStudy:
     """All numbers of a group, which is read once, or twice if it is one matrix; without findings and q, which depend
     on the other groups.
+
+    Args:
+        group: the matrices, of a training those of the last checkpoint.
+        earlier: the same matrices at the checkpoints before.
+        steps: of all checkpoints.
 
     Raises:
         ValueError: if no member is finite.
     """
+    before = [
+        measured(one._replace(name=f"{one.name} at step {step}"), spectral=False)
+        for one, step in zip(earlier, steps, strict=False)
+    ]
     whole, matrix = measured(group), None
+    path = trajectory([*before, whole], steps, group.name) if steps else None
     if group.members == 1 and not group.rank:
         whole, matrix = as_symmetric(whole, only_matrix(group))
     kept = whole.kept
@@ -135,8 +149,10 @@ def study_group(group: Group) -> GroupStudy:
                 one.status if one else str(statistics.status),
                 _no_spectrum(group, kept),
                 "" if couplings is None else couplings.status,
+                "" if path is None else path.status,
             ]
         ),
+        trajectory=path,
     )
 
 

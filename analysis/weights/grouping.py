@@ -16,7 +16,6 @@ INDEX = re.compile(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])")
 """A number of its own in a name, as of a layer: that of `layers.3` and `Dense_3`, not that of `fc1` and `conv2`."""
 NUMBERED = re.compile(r"([A-Za-z]\w*?)[._ \[]+(\d+)(?![A-Za-z0-9])")
 """A number of its own, with the word before it."""
-CHECKPOINT = re.compile(r"(step|epoch|checkpoint|ckpt|iter)[-_.=]?\d+", re.IGNORECASE)
 NEAR = 3
 """Names that are suggested for one that does not exist."""
 
@@ -129,7 +128,7 @@ def grouped(
     for entry in entries:
         found.setdefault((key(entry), entry.view.shape), []).append(entry)
     groups = [_group(name, shape, members) for (name, shape), members in found.items()]
-    return Grouping(distinct(groups), skipped, (note, *_trajectory(weights)))
+    return Grouping(distinct(groups), skipped, (note,))
 
 
 def entries_of(
@@ -229,12 +228,3 @@ def distinct(groups: Sequence[Group]) -> tuple[Group, ...]:
         else group
         for group in groups
     )
-
-
-def _trajectory(weights: Sequence[Weights]) -> Iterator[str]:
-    titles = [one.title for one in weights]
-    if len(titles) > 1 and all(map(CHECKPOINT.search, titles)):
-        yield (
-            f"{titles[0]} to {titles[-1]} look like checkpoints of one training: their matrices are not independent, "
-            "so errors are too small"
-        )

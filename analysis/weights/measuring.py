@@ -43,14 +43,18 @@ class Measured(NamedTuple):
         return self._replace(**chosen)
 
 
-def measured(group: Group) -> Measured:
+def measured(group: Group, spectral: bool = True) -> Measured:
     """Read the matrices of a group, one source after the other, and keep what the statistics need.
+
+    Args:
+        group: the matrices.
+        spectral: whether singular values are wanted, where they do not take too long.
 
     Raises:
         ValueError: if no member is finite.
     """
     symmetry, (rows, columns) = Separate(*group.shape), group.shape
-    spectral = group.rank is None and group.members * rows * columns * min(rows, columns) <= WORK
+    spectral = spectral and group.rank is None and group.members * rows * columns * min(rows, columns) <= WORK
     shift: float | None = None
     parts: list[dict[str, np.ndarray]] = []
     for stack in _chunks(group):

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.inference.multiplicity import hierarchical
+from analysis.weights.checkpoints import Files, checkpoints_of, comparable
 from analysis.weights.findings import findings_of
 from analysis.weights.group_study import GroupStudy, study_group
-from analysis.weights.grouping import Grouping, Skipped, entries_of, grouped
+from analysis.weights.grouping import Group, Grouping, Skipped, entries_of, grouped
 from analysis.weights.heads import head_groups
 from analysis.weights.state import weights_of
 from analysis.weights.tensors import Orientation, Weights
@@ -24,6 +25,8 @@ class ModelStudy:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     """How matrices were grouped and oriented, in sentences."""
+    steps: tuple[int, ...] = ()
+    """Of the checkpoints of a training, of which the rows show the last; empty where there are none."""
 
     def __repr__(self) -> str:
         from analysis.show.weights_table import terminal
@@ -50,6 +53,7 @@ def study_weights(
     group: Sequence[str] = (),
     heads: int | None = None,
     orientation: Orientation | None = None,
+    files: Files | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ModelStudy:
     """Study every group of matrices of a model as an ensemble: one call, one table.
@@ -57,27 +61,32 @@ def study_weights(
     Rows and columns are permuted apart: they are different neurons, unless proven otherwise.
 
     Args:
-        state: what `weights_of` takes, or several `Weights`, of which equal names are copies.
+        state: what `weights_of` takes, or several `Weights`: checkpoints of one training, whose matrices are followed
+            through its steps, or copies of one model.
         select: patterns, with * for any text, of the names that are looked at; all if there are none.
         group: patterns each of whose tensors form a group; by default those whose names differ only in numbers.
         heads: of attention in a layer; blocks and products of heads are then groups, too.
         orientation: whether stored matrices are outputs x inputs ("out_in") or the other way round ("in_out"); by
             default what the format has by habit.
+        files: whether several `Weights` are checkpoints or copies; by default what their titles say.
         progress: is told of each group before it is read.
 
     Raises:
-        ValueError: if there is no array, no matrix, no name that fits a pattern, or a group without a finite member.
+        ValueError: if there is no array, no matrix, no name that fits a pattern, a group without a finite member, or
+            checkpoints that cannot be told apart.
     """
     weights = several(state)
-    grouping = grouping_of(weights, select, group, heads, orientation)
+    course = course_of(weights, select, group, heads, orientation, files)
     found = []
-    for number, one in enumerate(grouping.groups, start=1):
-        progress(f"group {number} of {len(grouping.groups)}: {one.members} x {one.name}")
-        found.append(study_group(one))
+    for number, (*earlier, one) in enumerate(course.groups, start=1):
+        progress(f"group {number} of {len(course.groups)}: {one.members} x {one.name}")
+        found.append(study_group(one, earlier, course.steps))
     judged = _adjusted(found)
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)
-    return ModelStudy(", ".join(one.title for one in weights), tuple(rows), grouping.skipped, grouping.notes)
+    titles = [one.title for one in weights]
+    title = f"{titles[0]} to {titles[-1]}" if course.steps else ", ".join(titles)
+    return ModelStudy(title, tuple(rows), course.skipped, course.notes, course.steps)
 
 
 def _adjusted(rows: Sequence[GroupStudy]) -> list[GroupStudy]:
@@ -100,6 +109,43 @@ def several(state: Any) -> tuple[Weights, ...]:
     return (weights_of(state),)
 
 
+class Course(NamedTuple):
+    """The groups of matrices of a model, or of a training at every checkpoint."""
+
+    groups: tuple[tuple[Group, ...], ...]
+    """Of each the group at every step, the last one last; a single one where there are no checkpoints."""
+    steps: tuple[int, ...]
+    """Of the checkpoints; empty where there are none."""
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    """What the files are, and how their matrices were grouped, in sentences."""
+
+
+def course_of(
+    weights: Sequence[Weights],
+    select: Sequence[str] = (),
+    group: Sequence[str] = (),
+    heads: int | None = None,
+    orientation: Orientation | None = None,
+    files: Files | None = None,
+) -> Course:
+    """What `study_weights` studies, without reading any numbers.
+
+    Raises:
+        ValueError: if a pattern fits no name, there is no matrix, or checkpoints cannot be told apart.
+    """
+    checkpoints, note = checkpoints_of(weights, files)
+    states = [one.weights for one in comparable(checkpoints, orientation)] or [tuple(weights)]
+    at = [grouping_of(state, select, group, heads, orientation) for state in states]
+    skipped = {one.name: one for grouping in at for one in grouping.skipped}
+    return Course(
+        groups=tuple(zip(*(grouping.groups for grouping in at), strict=True)),
+        steps=tuple(one.step for one in checkpoints),
+        skipped=tuple(skipped.values()),
+        notes=tuple(filter(None, (note, *at[-1].notes))),
+    )
+
+
 def grouping_of(
     weights: Sequence[Weights],
     select: Sequence[str] = (),
@@ -107,7 +153,7 @@ def grouping_of(
     heads: int | None = None,
     orientation: Orientation | None = None,
 ) -> Grouping:
-    """The groups that `study_weights` studies, without reading any numbers.
+    """The groups of a model, or of several of which equal names are copies, without reading any numbers.
 
     Raises:
         ValueError: if a pattern fits no name, or there is no matrix.

@@ -29,7 +29,7 @@ def _add_analyze(commands: Commands) -> None:
         "pigmm analyze model.safetensors --out runs/mine",
     )
     add = analyze.add_argument
-    add("paths", metavar="PATH", nargs="+", help="files of weights, or folders of them; equal names are copies")
+    add("paths", metavar="PATH", nargs="+", help="files of weights, or folders of them: copies or checkpoints")
     add("--list", action="store_true", help="names, shapes and types of all arrays, and the groups of them, only")
     add("--select", metavar="PATTERN", action="append", help="only arrays of such names, with * for any text")
     add("--group", metavar="PATTERN", action="append", help="the arrays of such names, of one shape, form a group")
@@ -38,6 +38,12 @@ def _add_analyze(commands: Commands) -> None:
         "--orientation",
         choices=("out_in", "in_out"),
         help="matrices are stored outputs x inputs, or the other way round (default: by the format)",
+    )
+    add(
+        "--files",
+        choices=("checkpoints", "copies"),
+        help="several files are of one training, whose matrices are followed through its steps, or models of their own "
+        "(default: checkpoints if their names differ only in numbers, of which one is a step, epoch, ...)",
     )
     add("--key", metavar="NAME", help="analyse one array [members, rows, columns] of a file in full")
     add(

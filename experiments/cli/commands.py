@@ -137,12 +137,12 @@ def analyze(options: Namespace) -> int:
     """The analysis of the user's own weights: a whole model, one ensemble, or networks."""
     out, json_file = (Path(path) if path else None for path in (options.out, options.json))
     paths = list(map(Path, options.paths))
-    choice = Choice(options.select or (), options.group or (), options.heads, options.orientation)
+    choice = Choice(options.select or (), options.group or (), options.heads, options.orientation, options.files)
     one_array = options.key is not None or options.symmetry != "auto"
     if (options.chain is not None or one_array) and (options.list or choice != Choice()):
         raise UserError(
-            "--list, --select, --group, --heads and --orientation are of the table of a model: leave out --key, "
-            "--symmetry and --chain"
+            "--list, --select, --group, --heads, --orientation and --files are of the table of a model: leave out "
+            "--key, --symmetry and --chain"
         )
     if options.heads is not None and options.heads < 1:
         raise UserError(f"--heads {options.heads}: give a whole number, at least 1")

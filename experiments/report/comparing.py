@@ -68,7 +68,10 @@ def compare_runs(
     kinds = {name: run.recording.symmetries[0].name for name, run in finished.items()}
     if len(set(kinds.values())) > 1:
         listed = ", ".join(f"{name}: {kind}" for name, kind in kinds.items())
-        raise UserError(f"ensembles of different symmetries ({listed}): analyse them with one --symmetry")
+        raise UserError(
+            f"ensembles of different symmetries ({listed}): compare runs with --symmetry separate, analyse matrices "
+            "with one --symmetry"
+        )
     with RunFolder.open(out, COMPARISON) as folder:
         return write_comparison(folder, side_by_side(finished), finished)
 

@@ -10,6 +10,7 @@ from analysis.inspection import PERMUTATIONS, Findings, Inspection
 from analysis.model.status import OK
 from analysis.show.inspection_tables import TABLES, largest, significant
 from analysis.show.quantiles import CAPTION, draw_quantiles
+from analysis.show.tables import block_key
 from experiments.report import page
 from experiments.report.content import (
     Cell,
@@ -127,7 +128,7 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
         "The largest group of permutations accepted at 5 % a test, with the p-values of the randomisation tests, which "
         f"are at least 1/{1 + PERMUTATIONS}; excess kurtosis, 0 for a Gaussian law, of the block where it is clearest; "
         "number of invariants that deviate at a false-discovery rate of 5 % within the epochs and layers that deviate "
-        "at all, and the largest deviation |theory − mean| / std."
+        f"at all, and the largest deviation |theory − mean| / std.{block_key(first.symmetry)}"
     )
     return explained(about), Grid(header, rows), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
 

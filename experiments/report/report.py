@@ -16,6 +16,7 @@ from analysis.show.style import layer_titles, model_title
 from analysis.statistics import Statistics, largest_deviation, significant
 from experiments.report import page
 from experiments.report.content import (
+    Cell,
     Content,
     Document,
     Files,
@@ -123,8 +124,11 @@ def _headline(t: Statistics) -> dict[str, str]:
     }
     accuracy = np.array([]) if t.training is None else finite_values(t.training, t.training.test_accuracy, -1)
     if accuracy.size:
-        numbers[f"test accuracy {last}, mean ± sd"] = f"{accuracy.mean():.2%} ± {accuracy.std():.2%}"
-        numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
+        several = accuracy.size > 1
+        spread = f" ± {accuracy.std():.2%}" if several else ""
+        numbers[f"test accuracy {last}{', mean ± sd' if several else ''}"] = f"{accuracy.mean():.2%}{spread}"
+        if several:
+            numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
     return numbers
 
 
@@ -193,11 +197,11 @@ def _verdicts(t: Statistics, e: int) -> Iterator[str]:
         yield f"{model_title(symmetry, model)}{size}{identities}, {counts[e, i]} deviating"
 
 
-def _largest_deviations(t: Statistics, e: int) -> Iterator[str]:
+def _largest_deviations(t: Statistics, e: int) -> Iterator[Cell]:
     value, error, position = (numbers[e].tolist() for numbers in largest_deviation(t))
     for largest, uncertain, which in zip(value, error, position, strict=True):
-        name = t.names[t.high][which]
-        yield f"{page.measured(largest, uncertain)}\u00a0({name})" if np.isfinite(largest) else "–"
+        drawn, size = drawn_invariant(t.symmetry, t.names[t.high][which]), page.measured(largest, uncertain)
+        yield drawn._replace(name=f"{drawn.name} {size}".strip()) if np.isfinite(largest) else "–"
 
 
 def _drawn_invariants(t: Statistics) -> Folded:

@@ -36,7 +36,7 @@ def _law(t: Statistics, i: int) -> str:
     if model not in t.models:
         return model
     count = dict(zip(t.models, parameter_counts(symmetry), strict=True))[model]
-    return f"{model_title(symmetry, model)} with {count} parameters"
+    return f"{model_title(symmetry, model)} with {count} parameter{'' if count == 1 else 's'}"
 
 
 def _rejection(t: Statistics, layers: Sequence[int]) -> str:

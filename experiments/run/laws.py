@@ -6,6 +6,7 @@ from analysis import EntryLaw
 from analysis.recording import Recording
 from ensemble.laws import kernel_law
 from experiments.errors import UserError
+from experiments.run.observer import square_layers
 from experiments.run.presets import RunConfig
 
 
@@ -33,12 +34,14 @@ def initial_laws(config: RunConfig, recording: Recording) -> tuple[EntryLaw | No
     )
 
 
-def refuse_unpublished(config: RunConfig) -> None:
+def refuse_unpublished(config: RunConfig, classes: int) -> None:
     """Refuse to report as published a run whose initial entries have no law of their own: before it is trained.
 
     Raises:
-        UserError: it starts from fitted models, or its initial entries depend on each other.
+        UserError: it has no square layer, starts from fitted models, or its initial entries depend on each other.
     """
+    if not square_layers(config.train, classes):
+        raise UserError("nothing is published for networks without a square weight matrix: leave out --as-published")
     if config.start:
         raise UserError("nothing is published for a start from fitted models: leave out --as-published")
     if kernel_law(config.train.init) is None:

@@ -56,7 +56,8 @@ def check_start(config: RunConfig, classes: int) -> None:
     layers = square_layers(config.train, classes)
     for layer, f in (config.start or {}).items():
         if layer not in layers:
-            raise UserError(f"models are given for {layer}; the square layers of this network are {', '.join(layers)}")
+            known = ", ".join(layers) or "none"
+            raise UserError(f"models are given for {layer}; the square layers of this network are {known}")
         dim = (*config.train.hidden, classes)[layers[layer]]
         try:
             PIGMM.from_parameters(f, dim=dim).sample(jax.random.key(0), 1)

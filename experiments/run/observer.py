@@ -11,7 +11,6 @@ from analysis.inference.networks import unit_sums
 from analysis.symmetry import Chain, Separate, Simultaneous
 from analysis.symmetry.chain import chain_of
 from ensemble import TrainConfig
-from experiments.errors import UserError
 from experiments.run.presets import RunConfig
 from invariants import BIPARTITE, PAPER, Graph, combine, compile_plan, enumerate_graphs, factor_values
 
@@ -21,18 +20,9 @@ MOST_UNITS = 128
 
 
 def square_layers(train: TrainConfig, classes: int) -> dict[str, int]:
-    """The square weight matrices by name, with the position of each among the kernels; L1 joins hidden 1 and 2.
-
-    Raises:
-        UserError: there is none.
-    """
+    """The square weight matrices by name, with the position of each among the kernels; L1 joins hidden 1 and 2."""
     widths = (*train.hidden, classes)
-    square = {f"L{k}": k for k in range(1, len(widths)) if widths[k] == widths[k - 1] > 1}
-    if not square:
-        raise UserError(
-            f"hidden widths {train.hidden} with {classes} classes give no square weight matrix; repeat a width above 1"
-        )
-    return square
+    return {f"L{k}": k for k in range(1, len(widths)) if widths[k] == widths[k - 1] > 1}
 
 
 def recorded_graphs(config: RunConfig) -> tuple[Graph, ...]:
@@ -58,17 +48,23 @@ class Observer:
 
     def __call__(self, weights: tuple[Float[Array, "_ _"], ...]) -> dict[str, Any]:
         """What is recorded, given the weights W_1, W_2, ... as [out, in]."""
-        plan = compile_plan(recorded_graphs(self.config))
-        square, chain = [weights[layer] for layer in self.layers], chain_of(weights)
-        return {
-            "factors": jnp.stack([factor_values(plan, matrix) for matrix in square]),
-            "block_moments": jnp.stack([Simultaneous(matrix.shape[0]).block_moments(matrix) for matrix in square]),
-            "weights": square if self.config.save_weights else [],
+        chain = chain_of(weights)
+        return self._square([weights[layer] for layer in self.layers]) | {
             "bipartite_factors": jnp.stack([_bipartite_factors(matrix) for matrix in weights]),
             "rectangular_moments": jnp.stack([Separate(*matrix.shape).block_moments(matrix) for matrix in weights]),
             "chain_factors": factor_values(compile_plan(chain.recorded, chain.sizes), weights),
             "chain_moments": chain.block_moments(weights),
             "unit_sums": _unit_sums(weights, chain),
+        }
+
+    def _square(self, matrices: list[Float[Array, "_ _"]]) -> dict[str, Any]:
+        if not matrices:
+            return {}
+        plan = compile_plan(recorded_graphs(self.config))
+        return {
+            "factors": jnp.stack([factor_values(plan, matrix) for matrix in matrices]),
+            "block_moments": jnp.stack([Simultaneous(matrix.shape[0]).block_moments(matrix) for matrix in matrices]),
+            "weights": matrices if self.config.save_weights else [],
         }
 
 

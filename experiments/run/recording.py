@@ -24,34 +24,50 @@ Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
 def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Dataset:
     """The recordings of a training in the form of results.nc."""
     record, observed = result.record, result.record.observed
-    graphs, layers = recorded_graphs(config), square_layers(config.train, data.classes)
+    layers = square_layers(config.train, data.classes)
     widths = (data.train_images.shape[1], *config.train.hidden, data.classes)
     shapes = [(outputs, inputs) for inputs, outputs in pairwise(widths)]
-    by_layer, by_matrix = ("member", "epoch", "layer"), ("member", "epoch", "matrix")
+    by_matrix = ("member", "epoch", "matrix")
     bipartite = [bipartite_invariants(shape, observed["bipartite_factors"][:, :, k]) for k, shape in enumerate(shapes)]
     losses: Variables = {name: (("member", "epoch"), getattr(record, name)) for name in LOSSES}
     statistics: Variables = {
-        "invariants": ((*by_layer, "invariant"), combine(compile_plan(graphs), observed["factors"])),
-        "block_moments": ((*by_layer, "moment"), observed["block_moments"]),
         "bipartite_invariants": ((*by_matrix, "bipartite"), np.stack(bipartite, axis=2)),
         "rectangular_moments": ((*by_matrix, "rectangular_moment"), observed["rectangular_moments"]),
     }
     coordinates = {
         "member": result.members,
         "epoch": np.arange(config.train.epochs + 1),
-        "layer": list(layers),
-        "dim": ("layer", np.array([shapes[position][0] for position in layers.values()])),
-        "invariant": graph_names(graphs),
-        "moment": list(Simultaneous(2).moment_names),
         "matrix": [f"L{k}" for k in range(len(shapes))],
         "rows": ("matrix", np.array([shape[0] for shape in shapes])),
         "columns": ("matrix", np.array([shape[1] for shape in shapes])),
         "bipartite": [bipartite_key(graph) for graph in BIPARTITE],
         "rectangular_moment": list(Separate(1, 1).moment_names),
     }
+    of_square, square = _square(config, {layer: widths[at] for layer, at in layers.items()}, observed)
     of_layers, named = _chain(Chain(widths), observed)
-    variables = losses | statistics | of_layers | _weights(observed["weights"])
-    return explain(xr.Dataset(variables, coordinates | named, describe(config)))
+    return explain(
+        xr.Dataset(losses | of_square | statistics | of_layers, coordinates | square | named, describe(config))
+    )
+
+
+def _square(
+    config: RunConfig, layers: Mapping[str, int], observed: Mapping[str, Any]
+) -> tuple[Variables, dict[str, Any]]:
+    """What was recorded of the square layers, by name with their sizes, and its coordinates; nothing of none."""
+    if not layers:
+        return {}, {}
+    graphs, axes = recorded_graphs(config), ("member", "epoch", "layer")
+    variables: Variables = {
+        "invariants": ((*axes, "invariant"), combine(compile_plan(graphs), observed["factors"])),
+        "block_moments": ((*axes, "moment"), observed["block_moments"]),
+    }
+    coordinates = {
+        "layer": list(layers),
+        "dim": ("layer", np.array(list(layers.values()))),
+        "invariant": graph_names(graphs),
+        "moment": list(Simultaneous(2).moment_names),
+    }
+    return variables | _weights(observed["weights"]), coordinates
 
 
 def _chain(chain: Chain, observed: Mapping[str, Any]) -> tuple[Variables, dict[str, Any]]:
@@ -90,10 +106,17 @@ def kept_matrices(results: xr.Dataset, epochs: list[int]) -> list[Float[np.ndarr
     if "weights" in results:
         weights = results["weights"].isel(epoch=epochs).values
         return [weights[:, :, k, :dim, :dim] for k, dim in enumerate(results["dim"].values)]
+    if "layer" not in results.coords:
+        return None
     # Earlier versions wrote matrices of different sizes into a variable for each layer.
     names = [f"weights_{name}" for name in results["layer"].values]
     kept = [results[name].isel(epoch=epochs).values for name in names if name in results]
     return kept or None
+
+
+def main_recording(results: xr.Dataset) -> Recording:
+    """What the report of a run is mainly of: its square layers, or if it has none, every weight matrix."""
+    return square_layers_of(results) if "layer" in results.coords else every_matrix_of(results)
 
 
 def square_layers_of(results: xr.Dataset) -> Recording:

@@ -29,7 +29,7 @@ from experiments.run.beside import beside, shared
 from experiments.run.laws import initial_laws
 from experiments.run.merging import MEMBERS
 from experiments.run.presets import RunConfig, from_settings
-from experiments.run.recording import every_matrix_of, kept_matrices, layers_of, square_layers_of
+from experiments.run.recording import every_matrix_of, kept_matrices, layers_of, main_recording
 from experiments.store.freshness import keep
 from experiments.store.run_folder import RunFolder
 
@@ -43,11 +43,11 @@ class Recorded(NamedTuple):
     config: RunConfig
     results: xr.Dataset
     recording: Recording
-    """Of the square layers."""
+    """Of the square layers; if there are none, of every weight matrix."""
 
 
 def recorded(folder: RunFolder) -> Recorded:
-    """The configuration, results.nc, and the recording of the square layers.
+    """The configuration, results.nc, and what the report is mainly of.
 
     Raises:
         UserError: they cannot be read, or are not those of a run.
@@ -62,7 +62,7 @@ def recorded(folder: RunFolder) -> Recorded:
         settings = {name: value for name, value in config.items() if name not in ("data", MEMBERS)}
         if not isinstance(config.get("start") or {}, dict):
             raise ValueError(f"start is {config['start']!r}")
-        return Recorded(from_settings(settings), results, square_layers_of(results))
+        return Recorded(from_settings(settings), results, main_recording(results))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder.path} does not hold a run that can be reported ({first_line(error)}): "
@@ -114,7 +114,8 @@ def report(folder: RunFolder, published: bool = False) -> Path:
                 square = as_published(square, run.recording, laws)
             except ValueError as error:
                 raise UserError(str(error)) from error
-        every = study_recording(all_matrices, initial_laws(run.config, all_matrices))
+        has_square = "layer" in run.results.coords
+        every = study_recording(all_matrices, initial_laws(run.config, all_matrices)) if has_square else square
         steps.begin("drawing figures")
         names = figures.available(square)
         tasks = [*((figures.draw, square, name) for name in names), (draw_matrices, every), (draw_cumulants, every)]

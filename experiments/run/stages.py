@@ -47,11 +47,10 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         UserError, DataError: the folder or the data cannot be used, or nothing is published for such a run.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
-    if published:
-        refuse_unpublished(config)
     config = settled(config, path)
     data = load(config.dataset, session.data_dir)
-    square_layers(config.train, data.classes)
+    if published:
+        refuse_unpublished(config, data.classes)
     check_start(config, data.classes)
     identity = identify(config, data)
     if members is not None:

@@ -48,7 +48,8 @@ def _refuse_unusable(
     expected: dict[Path, dict[str, Any]] = {out / "comparison": COMPARISON}
     data = load(next(iter(configs.values())).dataset, session.data_dir)
     for width, config in configs.items():
-        square_layers(config.train, data.classes)
+        if not square_layers(config.train, data.classes):
+            raise UserError(f"width {width} gives no square weight matrix: give widths above 1")
         expected[folders[width]] = stages.identify(config, data)
         if not finished(folders[width]):
             stages.plan_here(config, data, config.train.members, session)

@@ -10,9 +10,11 @@ HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_atten
 
 
 def heads_of(path: Path) -> int | None:
-    """The number of heads by the config.json beside a file, or in a folder; None where that does not say."""
-    config = (path if path.is_dir() else path.parent) / "config.json"
-    if not config.is_file() or config.stat().st_size > LARGEST:
+    """The number of heads by the config.json beside a file, or in a folder or its folders; None if none says."""
+    folder = path if path.is_dir() else path.parent
+    within = sorted(path.glob("*/config.json")) if path.is_dir() else []
+    config = next((one for one in (folder / "config.json", *within) if one.is_file()), None)
+    if config is None or config.stat().st_size > LARGEST:
         return None
     try:
         settings = read_object(config.read_bytes())

@@ -127,7 +127,10 @@ def test_layers_of_networks_are_recognised_and_the_call_is_said(tmp_path, capsys
         (["--select", "layers.mlp.up.weight"], "no tensor fits 'layers.mlp.up.weight'; did you mean layers.*.mlp.up"),
         (["--group", "zzz"], "no tensor fits 'zzz'; --list shows the names"),
         (["--select", "norm*"], "holds no matrix of real numbers among its 1 arrays"),
-        (["--key", "embed.weight", "--list"], "--list, --select, --group, --heads and --orientation are of the table"),
+        (
+            ["--key", "embed.weight", "--list"],
+            "--list, --select, --group, --heads, --orientation and --files are of the table",
+        ),
         (["--key", "norm.weight"], "matrices [members, rows, columns] larger than 1 x 1 are needed"),
         (["--heads", "0"], "--heads 0: give a whole number, at least 1"),
         (["--orientation", "sideways"], "invalid choice: 'sideways'"),

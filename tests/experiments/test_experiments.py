@@ -45,6 +45,16 @@ def test_a_run_leaves_what_the_contract_promises(folder):
     assert not [name for name in present if name.startswith(("checkpoints", "parts"))]
 
 
+def test_a_network_without_a_square_matrix_is_reported_by_all_of_its_matrices(tmp_path):
+    done = pigmm(*RUN, "--hidden", "7", "8", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    entries = json.loads((tmp_path / "run/fit.json").read_text())
+    assert len(entries) == 3 * 3
+    assert {len(entry["parameters"]) for entry in entries} == {5}
+    page = (tmp_path / "run/report.html").read_text()
+    assert "there is none: permutations and quantiles were not looked at" in page
+
+
 def test_results_hold_what_was_measured(folder):
     with xr.open_dataset(folder / "results.nc") as results:
         assert results["invariants"].dims == ("member", "epoch", "layer", "invariant")
@@ -108,8 +118,7 @@ def test_another_configuration_in_the_same_folder_is_refused(folder, capsys):
         (["run", "paper-gaussian", "--member", "3"], "unrecognized"),
         (["run", "paper-gaussian", "--members", "0"], "members"),
         (["run", "paper-gaussian", "--chunk", "many"], "auto"),
-        (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "7", "8"], "square"),
-        (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "1", "1"], "square"),
+        (["run", "paper-gaussian", "--dataset", "sample", "--hidden", "0", "8"], "hidden"),
         (["run", "paper-gaussian", "--data-dir", "/nonexistent"], "/nonexistent"),
         (["run", "quickstart", "--init", "orthogonal", "--as-published"], "leave out --as-published"),
         (["report", "/nonexistent"], "/nonexistent"),

@@ -36,8 +36,10 @@ def test_every_initialisation_has_a_law_or_none_and_others_are_refused():
 
 
 def test_nothing_is_published_for_entries_without_a_law_of_their_own():
-    refuse_unpublished(QUICKSTART)
+    refuse_unpublished(QUICKSTART, 10)
     with pytest.raises(UserError, match="a start from fitted models: leave out --as-published"):
-        refuse_unpublished(replace(QUICKSTART, start={"L1": [0.0] * 13}))
+        refuse_unpublished(replace(QUICKSTART, start={"L1": [0.0] * 13}), 10)
     with pytest.raises(UserError, match="init 'orthogonal': leave out --as-published"):
-        refuse_unpublished(replace(QUICKSTART, train=replace(QUICKSTART.train, init="orthogonal")))
+        refuse_unpublished(replace(QUICKSTART, train=replace(QUICKSTART.train, init="orthogonal")), 10)
+    with pytest.raises(UserError, match="without a square weight matrix: leave out --as-published"):
+        refuse_unpublished(replace(QUICKSTART, train=replace(QUICKSTART.train, hidden=(7, 11))), 10)

@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis import Simultaneous
+from analysis import Separate, Simultaneous
 from ensemble import TrainResult, train
 from experiments.run.laws import initial_laws
 from experiments.run.observer import Observer, square_layers
 from experiments.run.presets import RunConfig
-from experiments.run.recording import kept_matrices, layers_of, square_layers_of, to_dataset
+from experiments.run.recording import (
+    every_matrix_of,
+    kept_matrices,
+    layers_of,
+    main_recording,
+    square_layers_of,
+    to_dataset,
+)
 from experiments.store.netcdf import decode, encode
 from invariants import BIPARTITE, PAPER, evaluate
 from tests.tiny import TINY, tiny_data
@@ -42,6 +49,16 @@ def test_rows_are_outputs_and_columns_are_inputs(results, result):
     assert list(zip(results["rows"].values, results["columns"].values, strict=True)) == SHAPES
     assert [matrices.shape[2:] for matrices in result.record.observed["all"]] == SHAPES
     assert list(results["matrix"].values) == ["L0", "L1", "L2", "L3", "L4", "L5"]
+
+
+def test_a_network_without_a_square_matrix_is_recorded_by_all_of_its_matrices():
+    config = replace(CONFIG, train=replace(CONFIG.train, hidden=(3, 5)))
+    recorded = to_dataset(config, DATA, train(config.train, DATA, Observer(config, ())))
+    assert not {"layer", "invariants", "block_moments", "weights"} & {*recorded.variables}
+    main = main_recording(recorded)
+    assert main.layers == ("L0", "L1", "L2")
+    assert main.symmetries == (Separate(3, 16), Separate(5, 3), Separate(4, 5))
+    np.testing.assert_array_equal(main.block_moments, every_matrix_of(recorded).block_moments)
 
 
 def test_square_layers_have_their_size(results):

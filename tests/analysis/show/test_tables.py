@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.show.tables import TABLES, Table
+from analysis import Chain, Separate, Simultaneous
+from analysis.show.tables import TABLES, Table, block_key, parameter_key
 from tests.synthetic import synthetic, with_diverged_members
 
 
@@ -28,6 +29,15 @@ def test_parameters_at_both_ends_of_every_layer():
     ]
     np.testing.assert_array_equal(column(rows, "value"), t.parameters[[0, 3]].ravel())
     np.testing.assert_array_equal(column(rows, "se"), t.parameters_se[[0, 3]].ravel())
+
+
+def test_every_parameter_is_given_its_place():
+    key = parameter_key(Simultaneous(10))
+    assert key.startswith("f1 to f2 means on V_0; f3 to f5 covariances of V_0; f6 to f11 covariances of V_H")
+    assert key.endswith("f12 covariances of V_2; f13 covariances of V_3")
+    assert parameter_key(Separate(4, 5)).endswith("vR covariances of H_m; vE covariances of H_m (x) H_n")
+    assert "V_3: the antisymmetric remainder" in block_key(Simultaneous(10))
+    assert not block_key(Chain((4, 5, 6)))
 
 
 def test_invariants_are_predicted_from_the_fourteenth_on():

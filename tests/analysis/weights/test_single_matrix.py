@@ -87,7 +87,9 @@ def test_heavy_tails_have_the_errors_of_heavy_tails():
 
 
 def test_rows_of_several_symmetries_are_one_table():
-    study = study_weights({"a": normal(9), "b": normal(10, SIDE, SIDE) + normal(10, SIDE, SIDE).T, "c": normal(11, 3, 6, 5)})
+    study = study_weights(
+        {"a": normal(9), "b": normal(10, SIDE, SIDE) + normal(10, SIDE, SIDE).T, "c": normal(11, 3, 6, 5)}
+    )
     table = groups_table(study)
     assert {len(row) for row in table.rows} == {len(table.header)}
     by_name = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
