@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.inference.one_matrix import OneMatrix
-from analysis.show.entries import by_name, numbers, statistics_entry
+from analysis.show.entries import by_name, numbers, one_matrix_entry, statistics_entry
 from analysis.show.style import model_title
 from analysis.show.tables import Table
 from analysis.show.trajectories import move_sentence, moved, moved_texts, trajectory_entry
@@ -225,21 +224,6 @@ def _outliers(row: GroupStudy) -> Iterator[tuple[str, float]]:
     yield "largest_q", row.largest_q
 
 
-def _one_matrix(one: OneMatrix) -> dict[str, Any]:
-    """What one matrix allows; its cumulants are among the statistics."""
-    way = one.two_way
-    shares = zip(way.names, *(end.tolist() for end in way.share), way.p.tolist(), strict=False)
-    return {
-        "symmetry": one.symmetry.name,
-        "mean": numbers(**way.mean._asdict()),
-        "shares": {name: numbers(value=value, low=low, high=high, p=p) for name, value, low, high, p in shares},
-        "variances": by_name(way.names, **way.variances._asdict(), freedom=way.freedom),
-        "skewness": numbers(**one.skewness._asdict()),
-        "kurtosis": numbers(**one.kurtosis._asdict()),
-        "status": one.status,
-    }
-
-
 def _entry(row: GroupStudy) -> dict[str, Any]:
     odd = row.anomalies
     members = zip(row.group.titles, row.rms, odd.distance, odd.q, odd.oddest, strict=True)
@@ -256,7 +240,7 @@ def _entry(row: GroupStudy) -> dict[str, Any]:
         "traits": by_name(NAMES, **row.traits._asdict(), q=row.traits_q),
         "outliers": numbers(**dict(_outliers(row))),
         "couplings": numbers(**dict(_couplings(row))),
-        "one_matrix": row.one and _one_matrix(row.one),
+        "one_matrix": row.one and one_matrix_entry(row.one),
         "findings": [finding._asdict() for finding in row.findings],
         "unusual": row.unusual,
         "statistics": statistics_entry(row.statistics),

@@ -10,7 +10,7 @@ from analysis.inference.two_way import mean_of, two_way
 LAYOUT = Separate(6, 9)
 
 
-def moments(matrix: np.ndarray, layout=LAYOUT) -> np.ndarray:
+def moments(matrix: np.ndarray, layout: Separate | Symmetric = LAYOUT) -> np.ndarray:
     return np.asarray(layout.block_moments(matrix[None]))[0]
 
 
