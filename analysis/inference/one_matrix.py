@@ -16,6 +16,7 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.tails import power_tail
 from analysis.inference.two_way import Mean, TwoWay, mean_of, two_way
 from analysis.model.marchenko_pastur import Bulk, tracy_widom_tail
+from analysis.model.status import joined
 from analysis.symmetry import Symmetry
 from analysis.symmetry.choice import layout_of, single_with_symmetry
 
@@ -30,6 +31,9 @@ UNKNOWN = (
     "need several members"
 )
 """What one matrix can't give."""
+FEWEST_ENTRIES = 100
+FEW = f"fewer than {FEWEST_ENTRIES} entries: the interval of the kurtosis is too short, and its p too small"
+"""By `benchmarks/members.py`: of 5 x 5 independent Gaussian entries p is below 5 % in 12 %."""
 
 
 class LargestSingular(NamedTuple):
@@ -56,7 +60,7 @@ class OneMatrix(NamedTuple):
     skewness: Mean
     """Of an entry (off the diagonal in symmetric matrices)."""
     kurtosis: Mean
-    """Excess kurtosis of an entry; the interval is too short below some 100 entries, and for heavy tails."""
+    """Excess kurtosis of an entry; the interval is too short for few entries (`status`), and for heavy tails."""
     cumulants: Estimates
     """Of `symmetry.patterns`: values and standardised ones; z and p say whether the matrix is Gaussian."""
     q: Float[np.ndarray, "patterns"]
@@ -64,7 +68,7 @@ class OneMatrix(NamedTuple):
     spectrum: LargestSingular | None
     """None where it was not asked for."""
     status: str
-    """What one matrix can't give."""
+    """What one matrix, or so small a one, can't give."""
 
 
 def one_matrix(matrix: Any, symmetry: Symmetry | None = None) -> OneMatrix:
@@ -135,7 +139,7 @@ def with_cumulants(
         cumulants=cumulants,
         q=benjamini_hochberg(cumulants.p),
         spectrum=_largest(_gram(matrix, mean, rows, columns, layout), layout) if spectral else None,
-        status=UNKNOWN,
+        status=joined([UNKNOWN, FEW if count < FEWEST_ENTRIES else ""]),
     )
 
 

@@ -155,7 +155,7 @@ def skipped_in_short(study: ModelStudy) -> str:
 
 def _remarks(study: ModelStudy) -> str:
     skipped = skipped_in_short(study)
-    single = next((row.one.status for row in study.rows if row.one), "")
+    single = "; ".join(dict.fromkeys(row.one.status for row in study.rows if row.one))
     texts = (*study.notes, f"left out: {skipped}" if skipped else "", single)
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts if text)
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from analysis import Separate, Simultaneous, Symmetric, cumulants, one_matrix
 from analysis.inference.cumulants import Estimates
-from analysis.inference.one_matrix import UNKNOWN, LargestSingular, OneMatrix, _normal_rest, with_cumulants
+from analysis.inference.one_matrix import FEW, UNKNOWN, LargestSingular, OneMatrix, _normal_rest, with_cumulants
 from analysis.inference.two_way import mean_of, two_way
 from analysis.symmetry.choice import single_with_symmetry
 from invariants import Graph
@@ -86,7 +86,8 @@ def test_cumulants_are_those_of_an_ensemble_of_one():
     graph = next(graph for graph in one if graph == found.symmetry.canonical(ENTRY))
     assert found.cumulants.p[at] == pytest.approx(one[graph].p)
     assert found.kurtosis.value == pytest.approx(found.cumulants.standardised[at], rel=1e-6)
-    assert found.status == UNKNOWN
+    assert found.status == f"{UNKNOWN}; {FEW}"
+    assert one_matrix(normal(10, 10)).status == UNKNOWN
 
 
 def test_a_symmetric_matrix_is_one_of_nodes_without_its_diagonal():
