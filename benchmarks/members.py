@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=["5x5", "20x30", "200x100"], help="of single matrices")
     options = parser.parse_args()
     print("pairs: any difference at 5 %")
-    for pairs in (6, 12, 40):
+    for pairs in (6, 10, 20):
         show_paired(pairs, options.runs)
     head = "".join(f"{name:>7s}" for name in (*COVERED, *REJECTED))
     print(f"\none matrix: covered by {len(COVERED)} intervals, rejected by {len(REJECTED)} tests\n{'':37s}{head}")
