@@ -15,6 +15,8 @@ SCHEMA = 1
 WIDTH = 112
 MOST = 3
 """Quantities named in a sentence."""
+ROUNDING = 1e-12
+"""Nats below which a divergence is one of rounding."""
 COLUMNS = (("shape", 14), ("members", 12), ("moved", 9), ("W2/√mn", 19), ("by chance", 10), ("KL, nats", 10), ("q", 8))
 """Headings of the numbers in a terminal, and how many characters each has."""
 LEGEND = (
@@ -74,7 +76,7 @@ def contrast_texts(row: GroupContrast) -> tuple[str, ...]:
         f"{100 * _root_mean_square(row.pairs.moved):.3g} %" if row.pairs else "–",
         f"{c.w2 / size:.3g}{error}",
         f"{c.w2_null / size:.2g}",
-        f"{c.kl:.3g}" if np.isfinite(c.kl) else "–",
+        (f"{c.kl:.3g}" if c.kl > ROUNDING else "0") if np.isfinite(c.kl) else "–",
         f"{row.q:.2g}",
     )
 
@@ -92,7 +94,7 @@ def contrast_sentence(row: GroupContrast) -> str:
         difference = zip(c.names, c.invariants.effect, c.q, strict=True)
         names = [(n, v, q) for n, v, q in difference if q < LEVEL]
         known = "no mean invariant differs by more than chance"
-    far = f"The laws are apart (q = {row.q:.2g})" if row.q < LEVEL else "The laws are no further apart than by chance"
+    far = f"The laws are {'' if row.q < LEVEL else 'not shown to be '}apart (q = {row.q:.2g})"
     if not names:
         return f"{far}; {known}."
     listed = ", ".join(_change(name, float(value)) for name, value, _ in sorted(names, key=lambda one: one[2])[:MOST])

@@ -17,9 +17,10 @@ from analysis.show.model_contrast_table import (
 from analysis.weights.model_contrast import ModelContrast, contrast_weights
 from experiments.errors import UserError
 from experiments.report import page
-from experiments.report.content import Content, Document, Files, Grid, Paragraph, Section
+from experiments.report.content import Content, Document, Files, Grid, Paragraph, Section, Verdicts
 from experiments.report.outputs import REPORT
 from experiments.report.weights import open_all
+from experiments.report.weights_verdicts import contrast_verdicts
 from experiments.run.provenance import versions
 from experiments.store.run_folder import CONFIG, RunFolder
 
@@ -67,4 +68,4 @@ def _document(found: ModelContrast, config: dict[str, object]) -> Document:
     listed = {**config, **{f"version of {name}": version for name, version in versions().items()}}
     origin = Section("Provenance", [Grid(("setting", "value"), [(name, str(value)) for name, value in listed.items()])])
     title = f"{found.titles[1]} against {found.titles[0]}"
-    return Document(title, (), (Section("The groups", content), alone, origin))
+    return Document(title, [Verdicts(list(contrast_verdicts(found)))], (Section("The groups", content), alone, origin))

@@ -15,7 +15,19 @@ from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
 from experiments.report import page
-from experiments.report.content import Content, Document, Files, Folded, Grid, Paragraph, Picture, Section, Tiles
+from experiments.report.content import (
+    Content,
+    Document,
+    Files,
+    Folded,
+    Grid,
+    Paragraph,
+    Picture,
+    Section,
+    Tiles,
+    Verdicts,
+)
+from experiments.report.weights_verdicts import study_verdicts
 from experiments.run.provenance import versions
 
 MOST_FIGURES = 24
@@ -33,6 +45,7 @@ def document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str])
     matrices = sum(row.group.members for row in study.rows)
     unusual = sum(bool(row.findings) for row in study.rows)
     lead = (
+        Verdicts(list(study_verdicts(study))),
         Paragraph(" ".join(f"{note[0].upper()}{note[1:]}." for note in study.notes)),
         Tiles(
             {
