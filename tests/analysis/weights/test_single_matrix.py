@@ -77,6 +77,11 @@ def test_a_planted_direction_is_told_and_chance_is_not():
     spiked = row_of(normal(5) + 1.5 * np.outer(normal(6, 18), normal(7, 25)))
     assert "1 of 18 singular values of a matrix exceed those of independent entries" in told(spiked)
     assert spiked.largest_q < 0.05
+    rare = row_of(normal(38))  # one of 25 matrices has so large a singular value, but many things were looked at
+    assert rare.largest_p < 0.05 < rare.largest_q
+    assert rare.outliers is not None
+    assert rare.outliers.count == [1]
+    assert "singular" not in told(rare)
     plain = [row_of(normal(seed)) for seed in range(20, 30)]
     assert sum(bool(row.findings) for row in plain) <= 3  # 0.1 % of the time more, at 5 % a matrix
 
