@@ -125,13 +125,13 @@ def rank_members(
     if known.sum() < FEWEST:
         return _unknown(symmetry, len(known), f"{known.sum()} members: which one is odd needs at least {FEWEST}")
     moments = block_moments[known]
-    judged = _without_the_odd(lambda reference: _by_blocks(moments, symmetry, reference), len(moments))
+    judged, ordinary = _without_the_odd(lambda reference: _by_blocks(moments, symmetry, reference), len(moments))
     causes = [OK if judged.freedom == len(symmetry.moment_names) else _missing(judged, symmetry)]
     if every is not None and symmetry.patterns and isinstance(symmetry, SingleMatrix):
         cumulants = member_cumulants(every[known], symmetry)
-        fit = parameters_from_moments(moments[~(judged.q < LEVEL)], symmetry)
+        fit = parameters_from_moments(moments[ordinary], symmetry)
         null = simulated_largest(tuple(fit.tolist()), len(moments), symmetry, seed)
-        judged = _without_the_odd(
+        judged, _ = _without_the_odd(
             lambda reference: _with_shape(_by_blocks(moments, symmetry, reference), cumulants, reference, null),
             len(moments),
         )
@@ -140,16 +140,22 @@ def rank_members(
     return _placed(judged, known)._replace(status=joined(causes))
 
 
-def _without_the_odd(judge: Callable[[Bool[np.ndarray, "N"]], Anomalies], members: int) -> Anomalies:
-    """The judgement against a reference that holds none of the members found, nor less than half of all."""
-    reference = np.ones(members, dtype=bool)
+def _without_the_odd(
+    judge: Callable[[Bool[np.ndarray, "N"]], Anomalies], members: int
+) -> tuple[Anomalies, Bool[np.ndarray, "N"]]:
+    """The judgement against a reference that holds none of the members found, and the reference.
+
+    It holds at least half of all, the least odd ones: one member far off may make all others odd at first.
+    """
+    reference, fewest = np.ones(members, dtype=bool), max(FEWEST, -(-members // 2))
     for _ in range(ROUNDS):
         judged = judge(reference)
         others = ~(judged.q < LEVEL)
-        if np.array_equal(others, reference) or others.sum() < max(FEWEST, members / 2):
+        others[np.argsort(-judged.p, kind="stable")[:fewest]] = True
+        if np.array_equal(others, reference):
             break
         reference = others
-    return judged
+    return judged, reference
 
 
 def _by_blocks(

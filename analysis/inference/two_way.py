@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import chdtri, fdtrc, fdtri, stdtrit
+from scipy.special import chdtri, fdtrc, fdtri, stdtr, stdtrit
 
-from analysis.symmetry.base import Symmetry
+from analysis.inference.entry_sums import entry_count
+from analysis.symmetry import Symmetry
 
 LEVEL = 0.95
 
@@ -22,6 +23,15 @@ class Interval(NamedTuple):
     value: Float[np.ndarray, "*rest"]
     low: Float[np.ndarray, "*rest"]
     high: Float[np.ndarray, "*rest"]
+
+
+class Mean(NamedTuple):
+    """A mean over entries, its 95 % interval, and the two-sided probability of one as far from 0 if that is true."""
+
+    value: float
+    low: float
+    high: float
+    p: float
 
 
 class TwoWay(NamedTuple):
@@ -38,7 +48,7 @@ class TwoWay(NamedTuple):
     negative by chance where there is none."""
     p: Float[np.ndarray, "sides"]
     """Probability of shares at least as large in a matrix of independent entries."""
-    mean: Interval
+    mean: Mean
     """Of an entry; see `mean_of`."""
 
 
@@ -71,7 +81,7 @@ def two_way(block_moments: Float[np.ndarray, "moments"], layout: Symmetry, kurto
     return TwoWay(layout.moment_names[1:], variances, freedom, share, p, mean_of(block_moments, layout))
 
 
-def mean_of(block_moments: Float[np.ndarray, "moments"], layout: Symmetry) -> Interval:
+def mean_of(block_moments: Float[np.ndarray, "moments"], layout: Symmetry) -> Mean:
     """The mean of an entry, if rows and columns are drawn at random and nothing is common to all entries of a matrix.
 
     Its variance, times the number of entries, is what remains, v, and the excess v_b - v of what each side shares; for
@@ -84,13 +94,15 @@ def mean_of(block_moments: Float[np.ndarray, "moments"], layout: Symmetry) -> In
     *sides, rest = squares
     terms = np.array([*(2 / len(sides) * side for side in sides), -rest])
     d = np.array([block.dimension for block in layout.blocks[1:]], dtype=float)
-    variance = terms.sum()
-    freedom = variance**2 / np.sum(terms**2 / np.maximum(d, 1))
-    if not variance > rest:  # rows and columns can't share less than nothing
-        variance, freedom = rest, d[-1]
-    unit = float(layout.project(np.ones(layout.shapes[0]))[0][0])
-    reach = stdtrit(max(freedom, 1.0), (1 + LEVEL) / 2) * np.sqrt(variance) if variance > 0 else np.nan
-    return Interval(*(np.asarray(end / unit) for end in (x, x - reach, x + reach)))
+    variance, freedom = rest, d[-1]
+    if terms.sum() > rest:  # rows and columns can't share less than nothing
+        variance = terms.sum()
+        freedom = variance**2 / np.sum(terms**2 / np.maximum(d, 1))
+    unit = np.sqrt(entry_count(layout))
+    value, se = x / unit, np.sqrt(variance) / unit if variance > 0 else np.nan
+    freedom = max(freedom, 1.0)
+    reach = stdtrit(freedom, (1 + LEVEL) / 2) * se
+    return Mean(*map(float, (value, value - reach, value + reach, 2 * stdtr(freedom, -abs(value) / se))))
 
 
 def _share(

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from analysis.comparison import Between
 from analysis.contrast import Difference
+from analysis.inference.one_matrix import OneMatrix
 from analysis.model.family import parameter_counts
 from analysis.statistics import REPLICATES, SEED, Statistics
 from analysis.symmetry import Symmetry
@@ -29,6 +30,21 @@ def symmetry_entry(symmetry: Symmetry) -> dict[str, Any]:
     """Name, shapes and blocks of a symmetry."""
     blocks = [{"name": b.name, "copies": b.copies, "dimension": b.dimension} for b in symmetry.blocks]
     return {"name": symmetry.name, "shapes": [list(shape) for shape in symmetry.shapes], "blocks": blocks}
+
+
+def one_matrix_entry(one: OneMatrix) -> dict[str, Any]:
+    """What one matrix allows; its cumulants are among the statistics."""
+    way = one.two_way
+    shares = zip(way.names, *(end.tolist() for end in way.share), way.p.tolist(), strict=False)
+    return {
+        "symmetry": one.symmetry.name,
+        "mean": numbers(**way.mean._asdict()),
+        "shares": {name: numbers(value=value, low=low, high=high, p=p) for name, value, low, high, p in shares},
+        "variances": by_name(way.names, **way.variances._asdict(), freedom=way.freedom),
+        "skewness": numbers(**one.skewness._asdict()),
+        "kurtosis": numbers(**one.kurtosis._asdict()),
+        "status": one.status,
+    }
 
 
 def statistics_entry(statistics: Statistics, at: tuple[int, ...] = ()) -> dict[str, Any]:

@@ -104,7 +104,14 @@ def _singular_values(ax: Axes, row: GroupStudy) -> None:
         return
     values, bulk = row.outliers.singular, row.outliers.bulk
     top = max(float(values.max()), float(np.sqrt(bulk.edges[1])), 1e-300) * 1.04
-    ax.hist(values.ravel(), bins=BINS, range=(0.0, top), density=True, color=COLOURS[0], alpha=0.35)
+    ax.hist(
+        values.ravel(),
+        bins=min(BINS, 4 + values.size // 4),
+        range=(0.0, top),
+        density=True,
+        color=COLOURS[0],
+        alpha=0.35,
+    )
     low, high = np.sqrt(bulk.edges)
     sigma = np.linspace(low, high, 400)
     law = 2 * sigma * bulk.density(sigma**2)

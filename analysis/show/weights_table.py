@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.show.entries import by_name, numbers, statistics_entry
+from analysis.show.entries import by_name, numbers, one_matrix_entry, statistics_entry
 from analysis.show.style import model_title
 from analysis.show.tables import Table
 from analysis.show.trajectories import move_sentence, moved, moved_texts, trajectory_entry
@@ -33,11 +33,12 @@ OF_CHECKPOINTS = (*SIZE, *MOVES, *LAW, *SPREAD)
 ORDINARY = "nothing departs from independent entries of one law by more than chance and enough to matter"
 LEGEND = (
     "rms: root mean square of an entry. W2/√mn: distance of the Gaussian law of the group from independent entries, "
-    "and what chance makes of it. law: i.i.d., or S_m × S_n where rows or columns share their means. skewness, "
-    "kurtosis (excess): of an entry, 0 for Gaussian ones. outliers: singular values of a matrix above those of "
-    "independent entries. odd: members that do not fit among the others. Errors are over members; of one or two "
-    "members those of independent Gaussian entries. Rows are outputs, columns inputs; they are permuted apart, as "
-    "different neurons."
+    "and what chance makes of it. law: i.i.d., or S_m × S_n where rows or columns share their means, S_D where nodes "
+    "do. skewness, kurtosis (excess): of an entry, 0 for Gaussian ones. outliers: singular values of a matrix above "
+    "those of independent entries. odd: members that do not fit among the others. Errors are over members; of two "
+    "members those of independent Gaussian entries, of one those over its rows and columns. Rows are outputs, columns "
+    "inputs; they are permuted apart, as different neurons, but in a single symmetric matrix, whose rows are its "
+    "columns."
 )
 MOVED_LEGEND = (
     "moved/√mn: distance of the Gaussian law of the group from that of the first checkpoint, with standard error, and "
@@ -49,16 +50,19 @@ TABLE_CAPTION = (
     "entries, with standard error, mean and 95 % quantile of what chance makes of it; the smallest law that describes "
     "first and second moments; the parameters; each trait with standard error and false-discovery rate; p of the score "
     "tests of couplings, and how many are selected; singular values above the bulk of independent entries per matrix, "
-    "how many of them mean, row and column variances make, and the share of the squared norm that they carry; the size "
-    "of the largest finding, and all findings as sentences."
+    "how many of them mean, row and column variances make, and the share of the squared norm that they carry; of a "
+    "single matrix, whose means of rows and columns are subtracted first, p and false-discovery rate of the largest "
+    "one; the size of the largest finding, and all findings as sentences. Of a single matrix the traits of means are "
+    "the shares of the squares around the mean beyond chance, and errors give the width of 95 % intervals over rows "
+    "and columns."
 )
 
 
 def groups_table(study: ModelStudy) -> Table:
     """All numbers of the table, one row a group, the most unusual first."""
     cells = [dict(_cells(row)) for row in study.rows]
-    header = tuple(cells[0]) if cells else ()
-    return Table(header, tuple(tuple(row.values()) for row in cells), TABLE_CAPTION)
+    header = tuple(dict.fromkeys(name for row in cells for name in row))  # symmetric matrices have other parameters
+    return Table(header, tuple(tuple(row.get(name, np.nan) for name in header) for row in cells), TABLE_CAPTION)
 
 
 def members_table(study: ModelStudy) -> Table:
@@ -151,7 +155,8 @@ def skipped_in_short(study: ModelStudy) -> str:
 
 def _remarks(study: ModelStudy) -> str:
     skipped = skipped_in_short(study)
-    texts = (*study.notes, f"left out: {skipped}" if skipped else "")
+    single = "; ".join(dict.fromkeys(row.one.status for row in study.rows if row.one))
+    texts = (*study.notes, f"left out: {skipped}" if skipped else "", single)
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts if text)
 
 
@@ -215,6 +220,8 @@ def _outliers(row: GroupStudy) -> Iterator[tuple[str, float]]:
     yield "outliers", np.nan if one is None else float(one.count.mean())
     yield "outliers_predicted", np.nan if one is None else float(one.predicted)
     yield "outliers_share", np.nan if one is None else float(one.share.mean())
+    yield "largest_p", row.largest_p
+    yield "largest_q", row.largest_q
 
 
 def _entry(row: GroupStudy) -> dict[str, Any]:
@@ -233,6 +240,7 @@ def _entry(row: GroupStudy) -> dict[str, Any]:
         "traits": by_name(NAMES, **row.traits._asdict(), q=row.traits_q),
         "outliers": numbers(**dict(_outliers(row))),
         "couplings": numbers(**dict(_couplings(row))),
+        "one_matrix": row.one and one_matrix_entry(row.one),
         "findings": [finding._asdict() for finding in row.findings],
         "unusual": row.unusual,
         "statistics": statistics_entry(row.statistics),

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from analysis.symmetry.base import Symmetry
 from analysis.symmetry.chain import chain_of
 from analysis.symmetry.separate import Separate
 from analysis.symmetry.simultaneous import Simultaneous
 from analysis.symmetry.single import SingleMatrix
-from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetric
+from analysis.symmetry.symmetric import Symmetric, has_zero_diagonal, is_symmetric, less_constant_diagonal
 
 NAMES = (Simultaneous.name, Separate.name, Symmetric.name)
 """The symmetries that can be chosen by name."""
+CORNER = 64
+"""Rows and columns of a matrix that say most of the time that it is not symmetric."""
 KINDS: dict[str, SingleMatrix] = {
     **{symmetry.name: symmetry for symmetry in (Simultaneous(4), Separate(2, 2), Symmetric(4))},
     "zero-diagonal": Symmetric(4, diagonal=False),
@@ -73,14 +76,23 @@ def separate_of(symmetry: Symmetry) -> Separate:
     return Separate(*symmetry.shapes[0])
 
 
-def symmetry_of_one(matrix: Any) -> Symmetry:
-    """As `recognised_symmetry`, but separate permutations of square matrices too: one says little of its diagonal.
+def single_with_symmetry(matrix: Any) -> tuple[Shaped[np.ndarray, "m n"], SingleMatrix]:
+    """One matrix, and its symmetry: separate permutations, of square ones too, or those of nodes if it is symmetric.
+
+    One matrix says little of its diagonal. Where that is one constant, as of correlations, 0 stands in its place.
 
     Raises:
-        ValueError: if the data are not matrices of one shape [..., m, n].
+        ValueError: if the data are not one matrix [m, n].
     """
-    recognised = recognised_symmetry(matrix)
-    return recognised if isinstance(recognised, Symmetric) else separate_of(recognised)
+    given = np.asarray(matrix)
+    if given.ndim != 2:
+        raise ValueError(f"data of shape {given.shape}: give one matrix [rows, columns]")
+    rows, columns = given.shape
+    if rows != columns or not is_symmetric(given[None, :CORNER, :CORNER].astype(np.float64)):
+        return given, Separate(rows, columns)
+    stack = less_constant_diagonal(given[None].astype(np.float64))
+    recognised = recognised_symmetry(stack)
+    return (stack[0], recognised) if isinstance(recognised, Symmetric) else (given, Separate(rows, columns))
 
 
 def layout_of(symmetry: Symmetry) -> Separate | Symmetric:

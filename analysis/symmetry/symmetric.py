@@ -261,3 +261,11 @@ def _less(whole: Deltas, *parts: Deltas) -> Deltas:
 
 def _expanded(*parts: Deltas) -> tuple[Expansion, ...]:
     return tuple(tensors.expand(part, slots=4) for part in parts)
+
+
+def less_constant_diagonal(stack: Float[np.ndarray, "N D D"]) -> Float[np.ndarray, "N D D"]:
+    """The same with 0 on the diagonal if that is one constant, up to rounding, in all of them."""
+    diagonal = np.diagonal(stack, axis1=1, axis2=2)
+    if not np.ptp(diagonal) <= ROUNDING * np.max(np.abs(stack), initial=0.0):
+        return stack
+    return np.where(np.eye(stack.shape[1], dtype=bool), 0.0, stack)

@@ -43,6 +43,8 @@ MEANS = {
     "column means": "inputs (columns) differ in their mean weight, which makes {share} of the variance",
     "member means": "members differ in their mean weight, which makes {share} of the variance",
 }
+NODE_MEANS = {"row means": "nodes differ in their mean weight, which makes {share} of the variance"}
+"""Of a symmetric matrix."""
 SCALES = {
     "row scales": "some outputs (rows) have larger weights than others: their variances spread by {spread}",
     "column scales": "some inputs (columns) have larger weights than others: their variances spread by {spread}",
@@ -82,9 +84,10 @@ def _coordinate(name: str) -> str:
 def _traits(study: GroupStudy) -> Iterator[Finding]:
     beyond = study.traits.value - study.traits.expected
     values = dict(zip(NAMES, beyond.tolist(), strict=True))
+    means = MEANS if study.statistics.symmetry.tensors.separate else NODE_MEANS
     told = NAMES if min(study.group.shape) >= FEWEST_SIDE else MEANS
     clear = {name for name, q in zip(NAMES, study.traits_q.tolist(), strict=True) if q < LEVEL and name in told}
-    for name, text in MEANS.items():
+    for name, text in means.items():
         if name in clear and values[name] > SMALLEST:
             yield Finding(values[name], text.format(share=_percent(values[name])))
     for name, text in SCALES.items():
@@ -94,16 +97,15 @@ def _traits(study: GroupStudy) -> Iterator[Finding]:
         yield Finding(values["member scales"], f"members differ in scale: {_range(study.rms)} (root mean square)")
     if "skewness" in clear and abs(values["skewness"]) > SHAPELESS:
         yield Finding(abs(values["skewness"]), f"entries are skewed: skewness {_short(values['skewness'])}")
-    if "tails" in clear and abs(values["tails"]) > SHAPELESS:
-        size, kind = abs(values["tails"]) / GAUSSIAN_TAILS, "heavy" if values["tails"] > 0 else "light"
-        yield Finding(
-            size, f"entries have {kind} tails: excess kurtosis {_short(values['tails'])} besides what scales explain"
-        )
+    tails, besides = ("tails", " besides what scales explain") if np.isfinite(values["tails"]) else ("kurtosis", "")
+    if tails in clear and abs(values[tails]) > SHAPELESS:
+        size, kind = abs(values[tails]) / GAUSSIAN_TAILS, "heavy" if values[tails] > 0 else "light"
+        yield Finding(size, f"entries have {kind} tails: excess kurtosis {_short(values[tails])}{besides}")
 
 
 def _outliers(study: GroupStudy) -> Iterator[Finding]:
     one = study.outliers
-    if one is None or one.count.mean() - one.predicted < HALF:
+    if one is None or one.count.mean() - one.predicted < HALF or (study.one and not study.largest_q < LEVEL):
         return
     made = f", {one.predicted} of them by means and variances of rows and columns" if one.predicted else ""
     size = float(one.share.mean())

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from analysis.coupling_study import CouplingStudy, study_couplings
 from analysis.inference.anomalies import Anomalies, rank_members
 from analysis.inference.couplings import FEWEST
+from analysis.inference.one_matrix import OneMatrix
 from analysis.model.marchenko_pastur import Bulk
 from analysis.model.spectrum import outliers
 from analysis.model.status import joined
@@ -17,7 +18,8 @@ from analysis.statistics import Statistics
 from analysis.study import describe
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
-from analysis.weights.traits import Traits, traits
+from analysis.weights.single_matrix import alone, as_symmetric, only_matrix, traits_of_one
+from analysis.weights.traits import Traits, traits, unknown_traits
 from analysis.weights.trajectory import Trajectory, trajectory
 
 ROUNDING = 1e-12
@@ -37,7 +39,7 @@ class Outliers(NamedTuple):
     share: Float[np.ndarray, "N"]
     """Part of the sum of the squared entries of a member that they carry."""
     predicted: int
-    """How many of them mean, row and column variances make in large matrices."""
+    """How many of them mean, row and column variances make in large matrices; 0 where means were subtracted."""
 
 
 class Finding(NamedTuple):
@@ -50,7 +52,9 @@ class Finding(NamedTuple):
 
 
 class GroupStudy(NamedTuple):
-    """One group of matrices, under separate permutations of rows and columns."""
+    """One group of matrices, under separate permutations of rows and columns; a single symmetric matrix under
+    permutations of its nodes.
+    """
 
     group: Group
     statistics: Statistics
@@ -64,6 +68,10 @@ class GroupStudy(NamedTuple):
     """None for products of thin matrices, and where singular values take too long."""
     couplings: CouplingStudy | None
     """None for fewer than five members, and for products of thin matrices."""
+    one: OneMatrix | None
+    """What a single matrix allows; None for several, and for products."""
+    largest_q: float
+    """p of the largest singular value of a single matrix, adjusted as those of the traits."""
     anomalies: Anomalies
     """How odd each member is among the others; NaN where they are too few."""
     findings: tuple[Finding, ...]
@@ -85,13 +93,19 @@ class GroupStudy(NamedTuple):
         return "iid_zero_mean" if str(s.accepted) == "iid_zero_mean" else "iid"
 
     @property
+    def largest_p(self) -> float:
+        """Chance of so large a largest singular value of a single matrix; NaN of others."""
+        return self.one.spectrum.p if self.one and self.one.spectrum else np.nan
+
+    @property
     def unusual(self) -> float:
         """Size of the largest finding; 0 where there is none."""
         return max((finding.size for finding in self.findings), default=0.0)
 
 
 def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int] = ()) -> GroupStudy:
-    """All numbers of a group, which is read once; without findings, which depend on the other groups.
+    """All numbers of a group, which is read once, or twice if it is one matrix; without findings and q, which depend
+    on the other groups.
 
     Args:
         group: the matrices, of a training those of the last checkpoint.
@@ -105,26 +119,34 @@ def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int
         measured(one._replace(name=f"{one.name} at step {step}"), spectral=False)
         for one, step in zip(earlier, steps, strict=False)
     ]
-    whole = measured(group)
+    whole, matrix = measured(group), None
     path = trajectory([*before, whole], steps, group.name) if steps else None
+    if group.members == 1 and not group.rank:
+        whole, matrix = as_symmetric(whole, only_matrix(group))
     kept = whole.kept
     excluded = int(np.sum(~whole.finite))
     statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)
-    own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
+    own = unknown_traits()
+    if kept.symmetry.tensors.separate:
+        own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
+    one = None if matrix is None else alone(whole, matrix, statistics)
     couplings = _couplings(kept) if len(kept.rms) >= FEWEST and not group.rank else None
+    found = traits_of_one(one, own) if one else own
     return GroupStudy(
         group=group,
         statistics=statistics,
         rms=whole.rms,
-        traits=own,
-        traits_q=np.full_like(own.p, np.nan),
-        outliers=None if kept.singular is None else _outliers(kept.singular, statistics),
+        traits=found,
+        traits_q=np.full_like(found.p, np.nan),
+        outliers=_outliers(kept, statistics, one),
         couplings=couplings,
+        one=one,
+        largest_q=np.nan,
         anomalies=_anomalies(whole, varies(statistics, whole.rms)),
         findings=(),
         status=joined(
             [
-                str(statistics.status),
+                one.status if one else str(statistics.status),
                 _no_spectrum(group, kept),
                 "" if couplings is None else couplings.status,
                 "" if path is None else path.status,
@@ -134,13 +156,31 @@ def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int
     )
 
 
-def _outliers(singular: Float[np.ndarray, "N p"], statistics: Statistics) -> Outliers:
+def _outliers(kept: Measured, statistics: Statistics, one: OneMatrix | None) -> Outliers | None:
+    if one:
+        return _outliers_of_one(one)
+    if kept.singular is None:
+        return None
     parameters, (rows, columns) = statistics.parameters, statistics.symmetry.shapes[0]
-    bulk, squared = Bulk(float(parameters[-1]), rows, columns), singular**2
+    bulk, squared = Bulk(float(parameters[-1]), rows, columns), kept.singular**2
     above = squared > np.maximum(bulk.largest, ROUNDING * squared[:, :1])
+    count, share = above.sum(axis=1).astype(float), _share(squared, above)
+    return Outliers(kept.singular, bulk, count, share, len(outliers(parameters, rows, columns)))
+
+
+def _outliers_of_one(one: OneMatrix) -> Outliers | None:
+    """Of what remains after the means of rows and columns."""
+    spectrum = one.spectrum
+    if spectrum is None:
+        return None
+    singular = spectrum.singular[None]
+    above = np.arange(singular.shape[1]) < spectrum.above
+    return Outliers(singular, spectrum.bulk, np.array([float(spectrum.above)]), _share(singular**2, above), 0)
+
+
+def _share(squared: Float[np.ndarray, "N p"], above: Bool[np.ndarray, "*N p"]) -> Float[np.ndarray, "N"]:
     total = np.sum(squared, axis=1)
-    share = np.sum(squared * above, axis=1) / np.where(total > 0, total, 1.0)
-    return Outliers(singular, bulk, above.sum(axis=1).astype(float), share, len(outliers(parameters, rows, columns)))
+    return np.sum(squared * above, axis=1) / np.where(total > 0, total, 1.0)
 
 
 def varies(statistics: Statistics, rms: Float[np.ndarray, "N"]) -> bool:

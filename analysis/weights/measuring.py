@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from analysis.symmetry import Separate
+from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
 from analysis.weights.row_blocks import BLOCK, Sums, block_moments_of, invariants_of, singular_values, sums_of
 
@@ -19,7 +20,8 @@ SMALL = 0.1
 class Measured(NamedTuple):
     """Of every member of a group, under separate permutations of rows and columns; NaN for those not finite."""
 
-    symmetry: Separate
+    symmetry: SingleMatrix
+    """That of nodes for one symmetric matrix."""
     finite: Bool[np.ndarray, "N"]
     """Whether all entries are, and so small that their fourth powers are."""
     rms: Float[np.ndarray, "N"]

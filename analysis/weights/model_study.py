@@ -81,13 +81,21 @@ def study_weights(
     for number, (*earlier, one) in enumerate(course.groups, start=1):
         progress(f"group {number} of {len(course.groups)}: {one.members} x {one.name}")
         found.append(study_group(one, earlier, course.steps))
-    q = hierarchical(np.array([row.traits.p for row in found]))
-    judged = [row._replace(traits_q=own) for row, own in zip(found, q, strict=True)]
+    judged = _adjusted(found)
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)
     titles = [one.title for one in weights]
     title = f"{titles[0]} to {titles[-1]}" if course.steps else ", ".join(titles)
     return ModelStudy(title, tuple(rows), course.skipped, course.notes, course.steps)
+
+
+def _adjusted(rows: Sequence[GroupStudy]) -> list[GroupStudy]:
+    """The same, with the p of traits and largest singular values adjusted over all groups."""
+    p = np.array([[*row.traits.p, row.largest_p] for row in rows])
+    return [
+        row._replace(traits_q=own[:-1], largest_q=float(own[-1]))
+        for row, own in zip(rows, hierarchical(p), strict=True)
+    ]
 
 
 def several(state: Any) -> tuple[Weights, ...]:

@@ -48,6 +48,12 @@ class Traits(NamedTuple):
     products, and of skewness, by the error over members."""
 
 
+def unknown_traits() -> Traits:
+    """Those of matrices whose rows and columns are not permuted apart."""
+    unknown = np.full(len(NAMES), np.nan)
+    return Traits(unknown, np.zeros(len(NAMES)), unknown, unknown)
+
+
 def traits(
     invariants: Float[np.ndarray, "N graphs"],
     block_moments: Float[np.ndarray, "N moments"],

@@ -51,7 +51,7 @@ def open_all(paths: Sequence[Path], files: Files | None = None) -> tuple[Weights
 
 
 def is_one_ensemble(paths: Sequence[Path]) -> bool:
-    """Whether what is given is a single array [members, rows, columns], which gets the full analysis.
+    """Whether what is given is a single array [members, rows, columns] of several, which gets the full analysis.
 
     Raises:
         UserError: nothing is there, or it is damaged, or holds no weights.
@@ -59,7 +59,7 @@ def is_one_ensemble(paths: Sequence[Path]) -> bool:
     if len(paths) > 1:
         return False
     tensors = [tensor for weights in open_weights(paths[0]) for tensor in weights.tensors]
-    return len(tensors) == 1 and len(tensors[0].shape) == 3
+    return len(tensors) == 1 and len(tensors[0].shape) == 3 and tensors[0].shape[0] != 1
 
 
 def list_weights(paths: Sequence[Path], choice: Choice) -> str:

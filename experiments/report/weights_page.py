@@ -8,6 +8,7 @@ import numpy as np
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.status import OK
 from analysis.show import trajectories
+from analysis.show.patterns import titled_patterns
 from analysis.show.weights_figures import GROUP_CAPTION, SHORT_CAPTION, TRAITS_CAPTION
 from analysis.show.weights_table import MOST_FINDINGS, law_title, legend_of, sentence, skipped_in_short
 from analysis.weights.group_study import GroupStudy
@@ -123,7 +124,19 @@ def _content(number: int, row: GroupStudy) -> Iterator[Content]:
     traits = [
         (name, _trait(row, name), page.probability(float(q))) for name, q in zip(NAMES, row.traits_q, strict=True)
     ]
-    yield Folded("Numbers", [Grid(("trait", "value", "q"), traits), Grid(("parameter", "value"), laws)])
+    if row.outliers and row.one:
+        largest = page.number(float(row.outliers.singular[0, 0]))
+        traits.append(("largest singular value", largest, page.probability(row.largest_q)))
+    cumulants = [
+        (title, page.number(float(s.standardised[at])), page.probability(float(s.cumulants_q[at])))
+        for title, at in titled_patterns(s.symmetry).items()
+    ]
+    grids = [
+        Grid(("trait", "value", "q"), traits),
+        Grid(("standardised cumulant", "value", "q"), cumulants),
+        Grid(("parameter", "value"), laws),
+    ]
+    yield Folded("Numbers", grids)
     yield _members(row)
     if row.status != OK:
         yield Paragraph(f"{row.status}.")

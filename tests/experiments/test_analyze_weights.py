@@ -81,9 +81,28 @@ def test_several_files_are_copies_or_arrays_of_one_model(tmp_path, capsys):
 
 
 def test_a_single_matrix_gets_a_row(tmp_path, capsys):
-    np.save(tmp_path / "matrix.npy", np.random.default_rng(0).normal(size=(9, 12)))
-    assert main(["analyze", str(tmp_path / "matrix.npy")]) == 0
-    assert "(one matrix)" in capsys.readouterr().out
+    matrix = np.random.default_rng(0).normal(size=(9, 12))
+    for shape in ((9, 12), (1, 9, 12)):
+        np.save(tmp_path / "matrix.npy", matrix.reshape(shape))
+        assert main(["analyze", str(tmp_path / "matrix.npy")]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "(one matrix)" in said
+        assert "One matrix: variances common to all its entries" in said
+
+
+@pytest.mark.parametrize("kind", ["any", "symmetric", "two by two"])
+def test_a_single_matrix_gets_a_page(kind, tmp_path):
+    side = 2 if kind == "two by two" else 9
+    matrix = np.random.default_rng(0).normal(size=(side, side))
+    np.save(tmp_path / "matrix.npy", matrix + matrix.T if kind == "symmetric" else matrix)
+    out = tmp_path / "out"
+    assert main(["analyze", str(tmp_path / "matrix.npy"), "--out", str(out), "--json", str(tmp_path / "a.json")]) == 0
+    (group,) = json.loads((tmp_path / "a.json").read_text())["groups"]
+    assert group["one_matrix"]["symmetry"] == ("symmetric" if kind == "symmetric" else "separate")
+    assert group["one_matrix"]["kurtosis"]["low"] < group["traits"]["kurtosis"]["value"]
+    assert "largest singular value" in (out / "report.html").read_text()
+    header, row = (out / "tables" / "groups.csv").read_text().splitlines()
+    assert dict(zip(header.split(","), row.split(","), strict=False))["largest_p"]
 
 
 def test_one_ensemble_gets_the_full_analysis_as_ever(tmp_path, capsys):

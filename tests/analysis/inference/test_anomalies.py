@@ -94,6 +94,13 @@ def test_odd_members_do_not_hide_each_other():
     assert set(anomalies(stack, symmetry).found.tolist()) == set(range(6))
 
 
+def test_one_of_few_that_makes_all_others_odd_is_the_one():
+    """Beside a member of 50 times the scale the four others look alike far too much: at first all five are odd."""
+    stack = normal(13, 5)
+    stack[2] *= 50
+    assert anomalies(stack).found.tolist() == [2]
+
+
 def test_where_members_differ_in_scale_each_is_one_among_them():
     """The law of the model does not hold: it would call most of them odd, and none is."""
     scale = np.exp(0.5 * np.random.default_rng(7).standard_normal((60, 1, 1)))

@@ -96,7 +96,7 @@ def test_constant_and_single_matrices_and_products_have_what_they_allow():
     found = {row.group.name: row for row in study_weights(model).rows}
     assert found["constant"].findings[0].text == "the entries do not vary"
     assert found["single"].couplings is None
-    assert "add members" in found["single"].status
+    assert "need several members" in found["single"].status
     assert np.isfinite(found["single"].traits.p).sum() == 7
 
 
