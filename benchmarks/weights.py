@@ -3,8 +3,8 @@
     python -m benchmarks.weights [--stacks] [--folder [--gigabytes 4]] [--model MODEL.safetensors]
 
 Every measurement is a process of its own. Its memory is told twice: the largest resident set counts the pages of mapped
-files as well, which the system takes back when it needs them; "own" is what only the process can give up (RssAnon), seen
-every 20 ms. The aim is 1 GB for a folder of any size.
+files as well, which the system takes back when it needs them; "own" is what only the process can give up (RssAnon),
+seen every 20 ms. The aim is 1 GB for a folder of any size.
 
 The published scripts (edhirst/PIGWMM) take an einsum for each invariant of each matrix, and nothing else: no errors, no
 distances, no tests. That is timed on a few matrices here, and multiplied.
