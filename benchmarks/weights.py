@@ -12,7 +12,6 @@ distances, no tests. That is timed on a few matrices here, and multiplied.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -57,31 +56,25 @@ def measure(*arguments: str) -> Measured:
     Raises:
         RuntimeError: it ends with an error.
     """
-    began, own = perf_counter(), 0
+    began, resident, own = perf_counter(), 0, 0
     child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    while True:
-        ended, status, used = os.wait4(child.pid, os.WNOHANG)
-        if ended:
-            break
-        own = max(own, _own(child.pid))
+    while child.poll() is None:
+        # Not `getrusage`, whose peak of a child begins with the memory of its parent.
+        resident, own = max(resident, _bytes(child.pid, "VmHWM")), max(own, _bytes(child.pid, "RssAnon"))
         sleep(EVERY)
-    seconds = perf_counter() - began
-    assert child.stdout is not None
-    with child.stdout as output:
-        said = output.read()
-    child.returncode = os.waitstatus_to_exitcode(status)
+    seconds, (said, _) = perf_counter() - began, child.communicate()
     if child.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}")
-    return Measured(seconds, used.ru_maxrss * 1024, own, said)
+    return Measured(seconds, resident, own, said)
 
 
-def _own(process: int) -> int:
-    """Bytes that a process has in memory and in no file; 0 if it has just ended."""
+def _bytes(process: int, name: str) -> int:
+    """A line on memory that the system tells of a process; 0 if it has just ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), 0)
 
 
 def analyze(*arguments: str) -> Measured:

@@ -81,7 +81,7 @@ def list_weights(paths: Sequence[Path], choice: Choice) -> str:
     try:
         course = course_of(weights, *choice)
     except ValueError as error:
-        raise UserError(f"{paths[0]}: {error}") from error
+        raise UserError(str(error)) from error
     reasons = {one.name: f"  ({one.reason})" for one in course.skipped}
     lines = []
     for one in weights:
@@ -114,7 +114,7 @@ def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None,
     try:
         study = study_weights(weights, **choice._asdict(), progress=_tell)
     except ValueError as error:
-        raise UserError(f"{paths[0]}: {error}") from error
+        raise UserError(str(error)) from error
     hints = _chains([row.group for row in study.rows], paths)
     said = "\n".join([terminal(study), *hints])
     if json_file is not None:

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.weights.tensors import Weights
-from ensemble.errors import first_line
 from experiments.errors import UserError
 from experiments.weights.folders import open_folder
 from experiments.weights.formats import KNOWN, open_file
-from experiments.weights.guards import LONGEST
 
 
 def open_weights(path: Path) -> tuple[Weights, ...]:
@@ -28,8 +26,10 @@ def open_weights(path: Path) -> tuple[Weights, ...]:
         if path.is_file():
             return (open_file(path),)
         what = "is no file" if path.exists() else "does not exist"
-    except (OSError, RuntimeError) as error:  # no permission, a name too long, links that go round in circles
-        raise UserError(f"cannot read {path} ({first_line(error)[:LONGEST]}); give a file that you may read") from None
+    except OSError as error:  # no permission, or a name too long
+        raise UserError(f"cannot read {path} ({error.strerror}); give a file that you may read") from None
+    except RuntimeError:  # as pathlib calls it
+        raise UserError(f"cannot read {path} (links go round in circles); remove them") from None
     raise UserError(f"{path} {what}; give a file ({KNOWN}) or a folder of them")
 
 
