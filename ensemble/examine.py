@@ -38,7 +38,7 @@ def examine_members(examine: Examine, kernels: Sequence[Any]) -> tuple[PyTree, .
 def blank(examine: Examine, config: TrainConfig, data: Dataset, members: int) -> tuple[PyTree, ...]:
     """Room for what is computed of so many members: arrays [members, ends, ...] of zeros, one tree for each matrix."""
     lead, widths = (members, len(ends(config))), (data.train_images.shape[1], *config.hidden, data.classes)
-    shapes = [(1, outputs, inputs) for inputs, outputs in pairwise(widths)]
+    shapes = [(0, outputs, inputs) for inputs, outputs in pairwise(widths)]
     found = tuple(examine(np.zeros(shape, np.float32)) for shape in shapes)
     return jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape[1:], leaf.dtype), found)
 

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+ROUNDING = 1e-12
+"""Differences below this part of the mean are rounding errors."""
+
 
 class Moments(NamedTuple):
     """Moments over members."""
@@ -38,8 +41,12 @@ def deviation(
 ) -> Float[np.ndarray, "*rest"]:
     """Effect size |theory - mean| / std: 0 where difference and std both vanish, +inf where only std does.
 
+    Either vanishes below `ROUNDING` of the mean: members that are copies of one another have no spread but rounding.
+
     Source: Hirst and Ramgoolam, arXiv:2510.05218.
     """
+    rounding = ROUNDING * np.abs(mean)
     difference = np.abs(np.asarray(theory) - mean)
+    difference, std = (np.where(size <= rounding, 0.0, size) for size in (difference, std))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(difference == 0, 0.0, difference / std)

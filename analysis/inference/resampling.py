@@ -38,9 +38,13 @@ def bootstrap(members: int, replicates: int = 1000, seed: int = 0) -> Resampling
     """
     if members < 1 or replicates < 2:
         raise ValueError(f"{replicates} bootstrap replicates of {members} members: give at least 2 of at least 1")
-    counts = np.random.default_rng(seed).multinomial(members, np.full(members, 1 / members), size=replicates)
+    generator, equal = np.random.default_rng(seed), np.full(members, 1 / members)
+    weights = np.empty((replicates, members))
+    for row in weights:  # one by one, since all counts at once would take as much memory again
+        row[:] = generator.multinomial(members, equal)
+    weights /= members
     inflation = members / (members - 1) * replicates / (replicates - 1) if members > 1 else np.nan
-    return _read_only(counts / members, inflation)
+    return _read_only(weights, inflation)
 
 
 @lru_cache(maxsize=4)

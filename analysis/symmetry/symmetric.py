@@ -211,6 +211,14 @@ def has_zero_diagonal(stack: Float[np.ndarray, "N D D"]) -> bool:
     return bool(np.all(np.abs(diagonal) <= ROUNDING * np.max(np.abs(stack), initial=0.0)))
 
 
+def constant_diagonal(stack: Float[np.ndarray, "N D D"]) -> float | None:
+    """The number that all diagonal entries of all matrices are, such as 1 of correlations; None if they differ."""
+    diagonal = np.diagonal(stack, axis1=1, axis2=2)
+    if not diagonal.size or np.ptp(diagonal) > ROUNDING * np.max(np.abs(stack)):
+        return None
+    return float(np.median(diagonal))
+
+
 def _tensors_with_diagonal(dim: Number, root: Callable[[Number], Any]) -> Tensors:
     means, v0 = trivial_tensors(dim)
     rows, rest = (

@@ -113,7 +113,7 @@ def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int
         steps: of all checkpoints.
 
     Raises:
-        ValueError: if no member is finite.
+        NoneFiniteError: no member is.
     """
     before = [
         measured(one._replace(name=f"{one.name} at step {step}"), spectral=False)

@@ -128,7 +128,7 @@ def grouped(
     for entry in entries:
         found.setdefault((key(entry), entry.view.shape), []).append(entry)
     groups = [_group(name, shape, members) for (name, shape), members in found.items()]
-    return Grouping(distinct(groups), skipped, (note,))
+    return Grouping(distinct(groups), skipped, (note, *_mixed(groups, together)))
 
 
 def entries_of(
@@ -228,3 +228,11 @@ def distinct(groups: Sequence[Group]) -> tuple[Group, ...]:
         else group
         for group in groups
     )
+
+
+def _mixed(groups: Sequence[Group], together: Sequence[str]) -> Iterator[str]:
+    """Which patterns fit matrices that cannot be one group."""
+    for pattern in together:
+        shapes = sum(any(fits(t.name, pattern) for s in group.sources for t in s.tensors) for group in groups)
+        if shapes > 1:
+            yield f"{pattern} fits matrices of {shapes} shapes, each a group of its own"

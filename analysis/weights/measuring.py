@@ -17,6 +17,10 @@ SMALL = 0.1
 """Mean of the entries, in their root mean square, up to which no cumulant loses digits to it."""
 
 
+class NoneFiniteError(ValueError):
+    """No matrix of a group is finite."""
+
+
 class Measured(NamedTuple):
     """Of every member of a group, under separate permutations of rows and columns; NaN for those not finite."""
 
@@ -51,7 +55,7 @@ def measured(group: Group, spectral: bool = True) -> Measured:
         spectral: whether singular values are wanted, where they do not take too long.
 
     Raises:
-        ValueError: if no member is finite.
+        NoneFiniteError: no member is.
     """
     symmetry, (rows, columns) = Separate(*group.shape), group.shape
     spectral = spectral and group.rank is None and group.members * rows * columns * min(rows, columns) <= WORK
@@ -66,7 +70,7 @@ def measured(group: Group, spectral: bool = True) -> Measured:
     kept: dict[str, Any] = {"singular": None}
     kept |= {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if not kept["finite"].any():
-        raise ValueError(f"none of the {group.members} matrices of {group.name} is finite: nothing to study")
+        raise NoneFiniteError(f"none of the {group.members} matrices of {group.name} is finite: nothing to study")
     return Measured(symmetry=symmetry, shift=shift or 0.0, **kept)
 
 

@@ -12,7 +12,7 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.paired import Paired, paired_members
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
-from analysis.weights.model_study import grouping_of, several
+from analysis.weights.model_study import grouping_of, refuse_none, several
 
 
 class Pairs(NamedTuple):
@@ -64,7 +64,10 @@ def contrast_weights(
         ValueError: if the two have no group of the same name and shape in common, or a group has no finite member.
     """
     models = [several(state) for state in (first, second)]
-    groups = [{(g.name, g.shape): g for g in grouping_of(model, **choice).groups} for model in models]
+    groupings = [grouping_of(model, **choice) for model in models]
+    for model, grouping in zip(models, groupings, strict=True):
+        refuse_none(model, grouping)
+    groups = [{(group.name, group.shape): group for group in grouping.groups} for grouping in groupings]
     titles = (_title(models[0]), _title(models[1]))
     common = [key for key in groups[0] if key in groups[1]]
     if not common:

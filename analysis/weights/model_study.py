@@ -12,6 +12,7 @@ from analysis.weights.findings import findings_of
 from analysis.weights.group_study import GroupStudy, study_group
 from analysis.weights.grouping import Group, Grouping, Skipped, entries_of, grouped
 from analysis.weights.heads import head_groups
+from analysis.weights.measuring import NoneFiniteError
 from analysis.weights.state import weights_of
 from analysis.weights.tensors import Orientation, Weights
 
@@ -72,21 +73,31 @@ def study_weights(
         progress: is told of each group before it is read.
 
     Raises:
-        ValueError: if there is no array, no matrix, no name that fits a pattern, a group without a finite member, or
-            checkpoints that cannot be told apart.
+        ValueError: if there is no array, no matrix, no finite one, no name that fits a pattern, or checkpoints that
+            cannot be told apart.
     """
     weights = several(state)
     course = course_of(weights, select, group, heads, orientation, files)
-    found = []
+    refuse_none(weights, course)
+    found: list[GroupStudy] = []
+    damaged: list[Skipped] = []
     for number, (*earlier, one) in enumerate(course.groups, start=1):
         progress(f"group {number} of {len(course.groups)}: {one.members} x {one.name}")
-        found.append(study_group(one, earlier, course.steps))
+        try:
+            found.append(study_group(one, earlier, course.steps))
+        except NoneFiniteError:  # one damaged layer is no reason to say nothing of the others
+            damaged.append(Skipped(one.name, one.shape, f"{one.members} matrices", "a group without a finite matrix"))
+    if not found:
+        raise ValueError(f"no matrix is finite in {_title(weights)}: look for divergence in training")
     judged = _adjusted(found)
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)
-    titles = [one.title for one in weights]
-    title = f"{titles[0]} to {titles[-1]}" if course.steps else ", ".join(titles)
-    return ModelStudy(title, tuple(rows), course.skipped, course.notes, course.steps)
+    title = f"{weights[0].title} to {weights[-1].title}" if course.steps else _title(weights)
+    return ModelStudy(title, tuple(rows), (*damaged, *course.skipped), course.notes, course.steps)
+
+
+def _title(weights: Sequence[Weights]) -> str:
+    return ", ".join(one.title for one in weights)
 
 
 def _adjusted(rows: Sequence[GroupStudy]) -> list[GroupStudy]:
@@ -132,7 +143,7 @@ def course_of(
     """What `study_weights` studies, without reading any numbers.
 
     Raises:
-        ValueError: if a pattern fits no name, there is no matrix, or checkpoints cannot be told apart.
+        ValueError: if a pattern fits no name, or checkpoints cannot be told apart.
     """
     checkpoints, note = checkpoints_of(weights, files)
     states = [one.weights for one in comparable(checkpoints, orientation)] or [tuple(weights)]
@@ -156,15 +167,22 @@ def grouping_of(
     """The groups of a model, or of several of which equal names are copies, without reading any numbers.
 
     Raises:
-        ValueError: if a pattern fits no name, or there is no matrix.
+        ValueError: if a pattern fits no name.
     """
     grouping = grouped(weights, select, group, orientation)
-    if not grouping.groups:
-        raise ValueError(
-            f"{weights[0].title} holds no matrix of real numbers among its {len(grouping.skipped)} arrays: "
-            "--list says what they are"
-        )
     if group:
         return grouping
     entries, _ = entries_of(weights, select, orientation)
-    return grouping._replace(groups=(*grouping.groups, *head_groups(entries, heads)))
+    found = head_groups(entries, heads)
+    notes = () if found or not heads else (f"no matrices of attention were found that split into {heads} heads",)
+    return grouping._replace(groups=(*grouping.groups, *found), notes=(*grouping.notes, *notes))
+
+
+def refuse_none(weights: Sequence[Weights], found: Grouping | Course) -> None:
+    """Raise a `ValueError` if there are no groups."""
+    if not found.groups:
+        reasons = dict.fromkeys(one.reason for one in found.skipped)
+        raise ValueError(
+            f"{_title(weights)} holds no matrix of real numbers among its {len(found.skipped)} arrays "
+            f"({', '.join(reasons)}): give arrays of two or three axes"
+        )

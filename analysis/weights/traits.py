@@ -81,7 +81,7 @@ def traits(
         return Traits(value, expected, null, _with_members(p, invariants, cumulants, symmetry))
     without = _traits(_cumulants(left_out(invariants, block_moments, symmetry).means, symmetry))
     se, unbiased = error_of(without), pseudo_values(value, without).mean(axis=0)
-    over_members = _two_sided((unbiased - expected) / se, len(without) - 1)
+    over_members = _two_sided(_over(unbiased - expected, se), len(without) - 1)
     at = NAMES.index("skewness")
     p[at] = max(p[at], over_members[at])
     p = over_members if rank else p
@@ -90,6 +90,11 @@ def traits(
 
 def _two_sided(z: np.ndarray, freedom: float | int) -> np.ndarray:
     return 2 * stdtr(freedom, -np.abs(z))
+
+
+def _over(difference: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """In units of the error; NaN where there is none, as of members that are copies of one another."""
+    return np.divide(difference, error, out=np.full_like(difference, np.nan), where=error > 0)
 
 
 def _with_members(

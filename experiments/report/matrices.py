@@ -7,12 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from analysis.symmetry import named_symmetry
+from analysis.symmetry import Separate, Simultaneous, named_symmetry
+from analysis.symmetry.symmetric import constant_diagonal, is_symmetric
 from experiments.errors import UserError
 from experiments.report.given import analyse, entry_of, summary_of, write_analysis
 from experiments.store import atomic
 from experiments.store.run_folder import RunFolder
 from experiments.weights.opening import read_array
+
+LARGEST = 1e70
+"""Entries up to which sums of products of four do not overflow."""
 
 
 def analyze_file(path: Path, key: str | None, json_file: Path | None, out: Path | None, symmetry: str = "auto") -> str:
@@ -32,20 +36,44 @@ def analyze_file(path: Path, key: str | None, json_file: Path | None, out: Path 
     stack = read_stack(path, key)
     if not np.isfinite(stack).all(axis=(1, 2)).any():
         raise UserError(f"{path}: every matrix has an entry that is not finite; nothing is left to fit")
+    largest = np.abs(stack).max(where=np.isfinite(stack), initial=0.0)
+    if largest > LARGEST:
+        raise UserError(f"{path}: entries as large as {largest:.2g} have no finite fourth powers; divide by a constant")
+    digest = hashlib.sha256(stack.tobytes()).hexdigest()
     try:
+        stack, remark = _without_diagonal(stack, symmetry)
         chosen = named_symmetry(symmetry, stack)
         analysis = analyse(chosen.read(stack), chosen)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
-    summary = summary_of(analysis, recognised=symmetry == "auto")
+    summary = "\n".join([summary_of(analysis, recognised=symmetry == "auto"), *remark])
     if json_file is not None:
         atomic.write_json(json_file, entry_of(analysis))
     if out is None:
         return summary
-    digest = hashlib.sha256(stack.tobytes()).hexdigest()
     config = {"matrices": path.name, "key": key, "digest": digest, "symmetry": chosen.name}
+    config |= {"remark": remark[0]} if remark else {}
     with RunFolder.open(out, config) as folder:
         return f"{summary}\n{write_analysis(folder, analysis, config)}"
+
+
+def _without_diagonal(
+    stack: Float[np.ndarray, "N m n"], symmetry: str
+) -> tuple[Float[np.ndarray, "N m n"], tuple[str, ...]]:
+    """The matrices, and a line on a diagonal that never varies; symmetric ones, such as correlations, less it."""
+    finite = stack[np.isfinite(stack).all(axis=(1, 2))]
+    square = stack.shape[1] == stack.shape[2]
+    value = constant_diagonal(finite) if square and symmetry != Separate.name and np.ptp(finite) > 0 else None
+    if value is None:
+        return stack, ()
+    said = f"diagonal    {value:.6g} in every matrix"
+    if symmetry == Simultaneous.name or not is_symmetric(finite):
+        return stack, (f"{said}: it has no law, which is why blocks are singular; the parameters hold",)
+    if value == 0:
+        return stack, (said,)
+    rest = stack.copy()
+    rest[:, *np.diag_indices(stack.shape[1])] = 0.0
+    return rest, (f"{said}: set to 0, since what is constant has no law",)
 
 
 def read_stack(path: Path, key: str | None = None) -> Float[np.ndarray, "members m n"]:

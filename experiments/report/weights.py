@@ -23,6 +23,7 @@ from experiments.store import atomic
 from experiments.store.run_folder import RunFolder
 from experiments.weights.config import heads_of
 from experiments.weights.opening import open_weights
+from experiments.weights.regions import ARRAY
 
 
 class Choice(NamedTuple):
@@ -40,8 +41,11 @@ def open_all(paths: Sequence[Path], files: Files | None = None) -> tuple[Weights
     """All models in some files and folders; files of one array each, if no checkpoints, are the arrays of one model.
 
     Raises:
-        UserError: nothing is there, or it is damaged, or holds no weights.
+        UserError: nothing is there, or it is damaged, or holds no weights, or is given twice.
     """
+    places = [path.resolve() for path in paths]
+    if twice := [path for path, place in zip(paths, places, strict=True) if places.count(place) > 1]:
+        raise UserError(f"{twice[0]} is given twice, and would count as copies of itself: give it once")
     opened = [weights for path in paths for weights in open_weights(path)]
     checkpoints = files == "checkpoints" or bool(checkpoints_of(opened, files)[0])
     if len(opened) == 1 or checkpoints or any(len(one.tensors) > 1 for one in opened):
@@ -51,7 +55,9 @@ def open_all(paths: Sequence[Path], files: Files | None = None) -> tuple[Weights
 
 
 def is_one_ensemble(paths: Sequence[Path]) -> bool:
-    """Whether what is given is a single array [members, rows, columns] of several, which gets the full analysis.
+    """Whether what is given is an array [members, rows, columns] of several, or a folder of square ones without names.
+
+    Both get the full analysis.
 
     Raises:
         UserError: nothing is there, or it is damaged, or holds no weights.
@@ -59,7 +65,11 @@ def is_one_ensemble(paths: Sequence[Path]) -> bool:
     if len(paths) > 1:
         return False
     tensors = [tensor for weights in open_weights(paths[0]) for tensor in weights.tensors]
-    return len(tensors) == 1 and len(tensors[0].shape) == 3 and tensors[0].shape[0] != 1
+    shapes, names = {tensor.shape for tensor in tensors}, {tensor.name for tensor in tensors}
+    if len(tensors) == 1:
+        return len(tensors[0].shape) == 3 and tensors[0].shape[0] != 1
+    (shape, *others) = shapes or {()}
+    return names == {ARRAY} and not others and len(shape) == 2 and shape[0] == shape[1]
 
 
 def list_weights(paths: Sequence[Path], choice: Choice) -> str:
@@ -73,7 +83,7 @@ def list_weights(paths: Sequence[Path], choice: Choice) -> str:
     try:
         course = course_of(weights, *choice)
     except ValueError as error:
-        raise UserError(f"{paths[0]}: {error}") from error
+        raise UserError(str(error)) from error
     reasons = {one.name: f"  ({one.reason})" for one in course.skipped}
     lines = []
     for one in weights:
@@ -106,7 +116,7 @@ def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None,
     try:
         study = study_weights(weights, **choice._asdict(), progress=_tell)
     except ValueError as error:
-        raise UserError(f"{paths[0]}: {error}") from error
+        raise UserError(str(error)) from error
     hints = _chains([row.group for row in study.rows], paths)
     said = "\n".join([terminal(study), *hints])
     if json_file is not None:

@@ -58,9 +58,12 @@ def open_matrix(path: Path) -> Weights:
 def _read(path: Path, layout: Layout) -> np.ndarray:
     names: dict[int | str, Callable[[str], float]] = {0: lambda _: np.nan} if layout.labels else {}
     with path.open(encoding="utf-8-sig") as file:
-        numbers = np.loadtxt(
-            file, delimiter=layout.delimiter, skiprows=layout.above, converters=names, quotechar='"', ndmin=2
-        )
+        try:
+            numbers = np.loadtxt(
+                file, delimiter=layout.delimiter, skiprows=layout.above, converters=names, quotechar='"', ndmin=2
+            )
+        except ValueError as error:  # what follows a semicolon is advice for programmers
+            raise ValueError(str(error).partition(";")[0]) from None
     return numbers[:, layout.labels :]
 
 

@@ -15,6 +15,7 @@ from experiments.weights.archives import Piece, pieces_of
 from experiments.weights.regions import ARRAY, Region, mapped, refuse_shape, tensors_at
 
 COMPRESSION = 200  # an archive is refused if it claims to grow by more than this factor
+SUFFIX = ".npy"  # which numpy.savez gives every array
 SMALL = 2**20  # bytes, below which that does no harm
 
 
@@ -34,9 +35,11 @@ def open_npz(path: Path) -> Weights:
 
     Raises:
         ValueError: it is damaged, or holds objects or something else than arrays.
-        UserError: it claims to hold far more than its bytes can.
+        UserError: it claims to hold far more than its bytes can, or is an archive of other files.
     """
     with zipfile.ZipFile(path) as archive:
+        if others := [name for name in archive.namelist() if not name.endswith(SUFFIX)]:
+            raise UserError(f"{path} is a zip archive that holds {others[0][:80]!r}; unpack it first")
         tensors = tuple(_entry(path, archive, piece) for piece in pieces_of(path, archive))
     return Weights(path.name, tensors, "out_in")
 
@@ -44,7 +47,7 @@ def open_npz(path: Path) -> Weights:
 def _entry(path: Path, archive: zipfile.ZipFile, piece: Piece) -> Tensor:
     if piece.size > COMPRESSION * max(piece.stored, SMALL):
         raise UserError(f"{path} claims {piece.size} bytes in {piece.stored}; save it anew uncompressed")
-    name = piece.name.removesuffix(".npy")
+    name = piece.name.removesuffix(SUFFIX)
     with archive.open(piece.name) as file:
         region = _header(file, name)
     if region.offset + region.nbytes != piece.size:

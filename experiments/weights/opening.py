@@ -1,5 +1,6 @@
 """Open a model, whatever wrote it: `open_weights` is the one function that others need."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,23 +20,29 @@ def open_weights(path: Path) -> tuple[Weights, ...]:
         UserError: nothing is there, or it is damaged or hostile, or holds no weights, or needs a package that is not
             installed. Reading an array later raises nothing else, either.
     """
-    if path.is_dir():
-        return open_folder(path)
-    if not path.is_file():
+    try:
+        if path.is_dir():
+            return open_folder(path)
+        if path.is_file():
+            return (open_file(path),)
         what = "is no file" if path.exists() else "does not exist"
-        raise UserError(f"{path} {what}; give a file ({KNOWN}) or a folder of them")
-    return (open_file(path),)
+    except OSError as error:  # no permission, or a name too long
+        raise UserError(f"cannot read {path} ({error.strerror}); give a file that you may read") from None
+    except RuntimeError:  # as pathlib calls it
+        raise UserError(f"cannot read {path} (links go round in circles); remove them") from None
+    raise UserError(f"{path} {what}; give a file ({KNOWN}) or a folder of them")
 
 
 def read_array(path: Path, key: str | None = None) -> np.ndarray:
-    """The array of a file, or the one called `key` of several.
+    """The array of a file, or the one called `key` of several; of a folder of files of one matrix each, all of them.
 
     Raises:
-        UserError: the file cannot be opened, or holds no array of that name; or it holds several and none is chosen.
+        UserError: the file cannot be opened, or holds no array of that name; or it holds several and none is chosen; or
+            it is a folder of models, or of matrices of several shapes.
     """
     weights, *others = open_weights(path)
     if others:
-        raise UserError(f"{path} is a folder of {1 + len(others)} models; give a file ({KNOWN})")
+        return _stacked(path, (weights, *others), key)
     arrays = {tensor.name: tensor for tensor in weights.tensors}
     listed = ", ".join(arrays) or "none"
     if key is None and len(arrays) != 1:
@@ -43,3 +50,21 @@ def read_array(path: Path, key: str | None = None) -> np.ndarray:
     if key is not None and key not in arrays:
         raise UserError(f"{path} holds no array {key!r} but {listed}; choose one with --key")
     return arrays[next(iter(arrays)) if key is None else key].read()
+
+
+def _stacked(path: Path, models: Sequence[Weights], key: str | None) -> np.ndarray:
+    """The matrices of files of one matrix each, as one array [members, rows, columns]."""
+    tensors = [tensor for weights in models for tensor in weights.tensors]
+    if key is not None or any(len(weights.tensors) != 1 or len(weights.tensors[0].shape) != 2 for weights in models):
+        raise UserError(f"{path} is a folder of {len(models)} models; give a file ({KNOWN})")
+    for tensor, weights in zip(tensors, models, strict=True):
+        if tensor.shape != tensors[0].shape:
+            raise UserError(
+                f"{path}: {models[0].title} is {_times(tensors[0].shape)} and {weights.title} is "
+                f"{_times(tensor.shape)}; give matrices of one shape"
+            )
+    return np.stack([np.asarray(tensor.read()) for tensor in tensors])
+
+
+def _times(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))

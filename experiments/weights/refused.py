@@ -16,6 +16,10 @@ REFUSED = (
         for protocol in range(2, 6)
     ),
     (b"version https://git-lfs", "is a pointer of Git LFS to the file itself; fetch that with: git lfs pull"),
+    *(
+        (start, "is a web page, perhaps what a server answered in place of the file; fetch the file itself")
+        for start in (b"<!DOCTYPE html", b"<!doctype html", b"<html")
+    ),
     *((magic, "is compressed; unpack it first") for magic in (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")),
 )
 

@@ -15,6 +15,7 @@ from experiments.weights.kinds import KINDS, kind
 
 LARGEST = 2**24  # bytes of the program
 STEPS = 1_000_000  # instructions; a tensor takes about 40
+PROTOCOL = 3  # the last that has no instructions which a dictionary of tensors would not need
 TENSOR = "torch._utils _rebuild_tensor_v2"
 TENSOR_OF_KIND = "torch._utils _rebuild_tensor_v3"  # of the types that have no storage of their own
 PARAMETER = "torch._utils _rebuild_parameter"
@@ -99,7 +100,8 @@ def described(program: bytes) -> Any:
 def _carry_out(instruction: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:
     match instruction:
         case "PROTO":
-            pass
+            if argument > PROTOCOL:
+                raise ValueError(f"it was written with pickle_protocol={argument}, where torch.save by itself takes 2")
         case "MARK":
             stack.append(_Mark())
         case "NONE":

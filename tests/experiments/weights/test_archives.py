@@ -71,7 +71,7 @@ def test_a_file_of_two_sizes(files, tmp_path):
 
 def test_files_that_share_bytes(files, tmp_path):
     """The second name stands for the bytes of the first file, and those after it."""
-    path = archive(tmp_path / "m", [*files, ("b", bytes(1000))])
+    path = archive(tmp_path / "m", [*files, ("b.npy", bytes(1000))])
     first = path.read_bytes().rindex(b"PK\x03\x04", 0, path.read_bytes().rindex(b"PK\x03\x04"))
     assert_refused(entry(path, PLACE, first.to_bytes(4, "little")), "same place|differ")
 

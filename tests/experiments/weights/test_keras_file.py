@@ -85,6 +85,16 @@ def test_what_hdf5_says_of_a_file_is_not_believed(path, monkeypatch):
         assert_refused(path, "not a readable HDF5 file")
     monkeypatch.setattr(hdf5, "listed", lambda _: [good, good])
     assert_refused(path, "2 times")
+    monkeypatch.setattr(hdf5, "listed", lambda _: [good, good | {"name": "other"}])
+    assert_refused(path, "lie in the same place")
+
+
+def test_groups_that_hold_themselves_end(tmp_path):
+    with h5py.File(tmp_path / "m", "w") as file:
+        file["a/kernel"] = KERNEL
+        file["a/again"] = file["a"]
+    (weights,) = open_weights(tmp_path / "m")
+    assert [tensor.name for tensor in weights.tensors] == ["a/kernel"]
 
 
 @pytest.mark.parametrize("fault", ["while True: pass", "bytearray(10**10)", "raise SystemExit(9)", "print('{')"])

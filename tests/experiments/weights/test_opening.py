@@ -36,7 +36,7 @@ CONTENTS = {
     "a pickle": (b"\x80\x04\x95\x05\x00\x00\x00\x00\x00\x00\x00K\x01.", "is a pickle, which could execute anything"),
     "compressed": (gzip.compress(b"1,2\n3,4\n"), "unpack it first"),
     "a pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "git lfs pull"),
-    "a page": (b"<!DOCTYPE html><html>Not found</html>", "not a readable table"),
+    "a page": (b"<!DOCTYPE html><html>Not found</html>", "is a web page, perhaps what a server answered"),
 }
 
 

@@ -77,6 +77,13 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path):
         assert_refused(altered(path, "_METADATA", tree_metadata={"a": leaf}), "is not the name of an array")
 
 
+def test_two_arrays_of_one_name_are_refused(tmp_path):
+    path = saved(tmp_path / "m", "folders")
+    leaf = {"value_metadata": {"value_type": "np.ndarray"}}
+    one, same = ({"key_metadata": [{"key": part} for part in parts]} for parts in (["a", "b"], ["a.b"]))
+    assert_refused(altered(path, "_METADATA", tree_metadata={"1": leaf | one, "2": leaf | same}), "'a.b' 2 times")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"tree_metadata": 3}', b'{"a":' * 100_000])
 def test_descriptions_that_are_damaged_are_refused(content, tmp_path):
     (tmp_path / "_METADATA").write_bytes(content)

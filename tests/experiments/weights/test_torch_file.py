@@ -15,6 +15,7 @@ The files in tests/golden/torch were written by PyTorch 2.13 with:
     torch.save(net.state_dict(), "legacy.pt", _use_new_zipfile_serialization=False)
 """
 
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -107,6 +108,29 @@ def test_the_programs_of_these_tests_are_what_torch_writes(tmp_path):
     content = np.arange(6, dtype=np.float32)
     path = saved(tmp_path / "m.pt", dictionary(text("a"), tensor()), {"0": content.tobytes()})
     assert_same(arrays(path), {"a": content.reshape(2, 3)})
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_other_protocols_of_pickle_are_read_or_refused(protocol, tmp_path):
+    """Protocol 4 brought instructions that torch.save does not use unless it is told to."""
+    path = saved(tmp_path / "m.pt", b"\x80" + bytes([protocol]) + dictionary(text("a"), tensor()))
+    if protocol > 3:
+        assert_refused(path, f"written with pickle_protocol={protocol}, where torch.save by itself takes 2")
+    else:
+        assert list(arrays(path)) == ["a"]
+
+
+def test_torchscript_is_refused(tmp_path):
+    """A program, whose data are objects of its own classes."""
+    module = b"\x80\x02c__torch__.torch.nn.modules.linear\nLinear\n)\x81}b."
+    assert_refused(saved(tmp_path / "m.pt", module), "'__torch__.torch.nn.modules.linear.Linear', which is no tensor")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_by_itself_is_refused(protocol, tmp_path):
+    """Those of protocol 0 and 1 begin in no way of their own, and are taken for a text, or for nothing known."""
+    (tmp_path / "m.pt").write_bytes(pickle.dumps({"a": [1.0, 2.0]}, protocol))
+    assert_refused(tmp_path / "m.pt", "is a pickle, which could execute anything" if protocol > 1 else "not a readable")
 
 
 def test_big_endian_numbers_are_refused(tmp_path):
