@@ -70,7 +70,7 @@ def measured(group: Group, spectral: bool = True) -> Measured:
     kept: dict[str, Any] = {"singular": None}
     kept |= {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if not kept["finite"].any():
-        raise NoneFiniteError(f"none of the {group.members} matrices of {group.name} is finite: nothing to study")
+        raise NoneFiniteError(f"none of the {group.members} matrices of {group.name} is finite")
     return Measured(symmetry=symmetry, shift=shift or 0.0, **kept)
 
 

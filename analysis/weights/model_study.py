@@ -85,10 +85,10 @@ def study_weights(
         progress(f"group {number} of {len(course.groups)}: {one.members} x {one.name}")
         try:
             found.append(study_group(one, earlier, course.steps))
-        except NoneFiniteError:  # one damaged layer is no reason to say nothing of the others
-            damaged.append(Skipped(one.name, one.shape, f"{one.members} matrices", "a group without a finite matrix"))
+        except NoneFiniteError as error:  # one damaged layer is no reason to say nothing of the others
+            damaged.append(Skipped(one.name, one.shape, f"{one.members} matrices", str(error)))
     if not found:
-        raise ValueError(f"no matrix is finite in {_title(weights)}: look for divergence in training")
+        raise ValueError(f"{_title(weights)}: {damaged[0].reason}; look for divergence in training")
     judged = _adjusted(found)
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)

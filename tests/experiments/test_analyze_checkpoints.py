@@ -90,7 +90,7 @@ def test_mistakes_are_one_line(folder, tmp_path, capsys):
     apart = [str(tmp_path / f"step_{k}.safetensors") for k in (1, 2)]
     for arguments, message in (
         ([str(folder / "checkpoint-10"), "--files", "checkpoints"], "checkpoint-10: give at least two checkpoints"),
-        (apart, "holds no matrix of real numbers among its 1 arrays"),
+        (apart, "no matrix of real numbers among its 2 arrays (not at step 2, not at step 1)"),
         ([str(folder), "--select", "layers.9*"], "no tensor fits 'layers.9*'"),
         ([str(folder), "--key", "w", "--files", "copies"], "--orientation and --files are of the table of a model"),
     ):

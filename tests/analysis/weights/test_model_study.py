@@ -79,7 +79,7 @@ def test_what_is_not_finite_is_counted_and_left_out():
     broken = study_weights(model, select=["*plain"]).rows[0]
     assert broken.findings[0].text == "1 of 6 members have entries that are not finite"
     assert int(broken.statistics.excluded) == 1
-    with pytest.raises(ValueError, match="no matrix is finite in weights"):
+    with pytest.raises(ValueError, match="weights: none of the 2 matrices of a is finite; look for divergence"):
         study_weights({"a": np.full((2, 5, 5), np.nan)})
 
 
