@@ -14,7 +14,7 @@ from ensemble import Dataset, TrainResult
 from ensemble.examine import ends
 from experiments.run.observer import bipartite_invariants, recorded_graphs, square_layers
 from experiments.run.presets import RunConfig
-from experiments.run.spectra import spectra_dataset
+from experiments.run.spectra import recorded_spectra
 from experiments.run.variables import describe, explain
 from invariants import BIPARTITE, NAMES, Graph, bipartite_key, combine, compile_plan, name
 
@@ -47,9 +47,9 @@ def to_dataset(config: RunConfig, data: Dataset, result: TrainResult) -> xr.Data
     }
     of_square, square = _square(config, {layer: widths[at] for layer, at in layers.items()}, observed)
     of_layers, named = _chain(Chain(widths), observed)
-    variables = losses | of_square | statistics | of_layers
-    spectra = spectra_dataset(record.examined, ends(config.train))
-    return explain(xr.Dataset(variables, coordinates | square | named, describe(config)).merge(spectra))
+    spectra, ranks = recorded_spectra(record.examined, ends(config.train))
+    variables = losses | of_square | statistics | of_layers | spectra
+    return explain(xr.Dataset(variables, coordinates | square | named | ranks, describe(config)))
 
 
 def _square(

@@ -1,6 +1,7 @@
 """Singular values of every weight matrix before training and after it: how computed, how kept in results.nc."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,8 +19,10 @@ def examine(stack: Float[np.ndarray, "members out inputs"]) -> SpectralValues:
     return SpectralValues(*(values.astype(np.float32) for values in spectral_values(stack)))
 
 
-def spectra_dataset(examined: Sequence[SpectralValues], epochs: Sequence[int]) -> xr.Dataset:
-    """What was examined of each matrix [member, epoch, ...] as variables of results.nc."""
+def recorded_spectra(
+    examined: Sequence[SpectralValues], epochs: Sequence[int]
+) -> tuple[dict[str, tuple[tuple[str, ...], np.ndarray]], dict[str, Any]]:
+    """What was examined of each matrix [member, epoch, ...] as variables of results.nc, and their coordinates."""
     most = max(one.singular.shape[-1] for one in examined)
     padded = [
         np.pad(one.singular, [(0, 0), (0, 0), (0, most - one.singular.shape[-1])], constant_values=np.nan)
@@ -30,7 +33,7 @@ def spectra_dataset(examined: Sequence[SpectralValues], epochs: Sequence[int]) -
         "singular_values": ((*axes, "rank"), np.stack(padded, axis=2)),
         "spectral_radius": (axes, np.stack([one.radius for one in examined], axis=2)),
     }
-    return xr.Dataset(variables, {EPOCH: np.array(epochs), "rank": np.arange(1, most + 1)})
+    return variables, {EPOCH: np.array(epochs), "rank": np.arange(1, most + 1)}
 
 
 def spectra_of_run(
