@@ -139,9 +139,15 @@ def looks(row: tuple[Panel, ...]) -> Mapping[str, Look]:
 
 
 def frames(chart: Chart) -> tuple[str, ...]:
-    """Positions of the slider, in the order of their curves; none without a slider."""
+    """Positions of the slider, by their numbers, as not every panel has all of them; none without a slider."""
     named = (curve.frame for row in chart.rows for panel in row for curve in panel.curves)
-    return tuple(dict.fromkeys(frame for frame in named if frame))
+    return tuple(sorted(dict.fromkeys(frame for frame in named if frame), key=_number))
+
+
+def _number(frame: str) -> float:
+    """The first number in the name of a frame, such as "epoch 10"."""
+    found = re.search(r"\d+", frame)
+    return float(found[0]) if found else 0.0
 
 
 def plain(latex: str) -> str:

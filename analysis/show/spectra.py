@@ -48,7 +48,8 @@ def draw_spectra(spectra: Mapping[tuple[str, int], Spectrum]) -> Chart:
         for k, (layer, column) in enumerate(zip(layers, columns, strict=True))
     )
     below = tuple(_ranks(column, "" if k else "mean − expectation") for k, column in enumerate(columns))
-    return Chart((above, below), (1.4 + 2.6 * len(layers), 4.6), epochs=False)
+    # Scales differ by far between layers of different shapes.
+    return Chart((above, below), (1.4 + 2.6 * len(layers), 4.6), epochs=False, share="none")
 
 
 def ranks(spectra: Mapping[str, Spectrum]) -> Table:

@@ -98,3 +98,11 @@ def test_a_page_shows_every_second_epoch_of_a_long_run_and_always_the_last():
 )
 def test_latex_becomes_text(latex, text):
     assert plain(latex) == text
+
+
+def test_frames_are_in_order_where_a_panel_has_only_some():
+    panels = [
+        Panel(tuple(Curve("a", np.zeros(1), np.zeros(1), frame=f"epoch {e}") for e in epochs), "", "", "")
+        for epochs in ((0, 20), (0, 1, 10, 20))
+    ]
+    assert frames(Chart((tuple(panels),), (4.0, 3.0))) == ("epoch 0", "epoch 1", "epoch 10", "epoch 20")
