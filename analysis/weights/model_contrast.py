@@ -11,7 +11,7 @@ from analysis.contrast import Contrast, Ensemble, contrast_ensembles
 from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.paired import Paired, paired_members
 from analysis.weights.grouping import Group
-from analysis.weights.measuring import Measured, measured
+from analysis.weights.measuring import Measured, NoneFiniteError, measured
 from analysis.weights.model_study import grouping_of, refuse_none, several
 
 
@@ -43,7 +43,7 @@ class ModelContrast(NamedTuple):
     titles: tuple[str, str]
     rows: tuple[GroupContrast, ...]
     alone: tuple[str, ...]
-    """Groups that only one of the two has, with which one."""
+    """Groups that only one of the two has, with which one, and those without a finite matrix."""
 
 
 def contrast_weights(
@@ -61,7 +61,7 @@ def contrast_weights(
         choice: `select`, `group`, `heads`, `orientation` as of `study_weights`, for both.
 
     Raises:
-        ValueError: if the two have no group of the same name and shape in common, or a group has no finite member.
+        ValueError: if the two have no group of the same name and shape in common, or no group has a finite matrix.
     """
     models = [several(state) for state in (first, second)]
     groupings = [grouping_of(model, **choice) for model in models]
@@ -72,15 +72,20 @@ def contrast_weights(
     common = [key for key in groups[0] if key in groups[1]]
     if not common:
         raise ValueError(f"{titles[0]} and {titles[1]} have no matrices of the same name and shape: nothing to compare")
-    found = []
+    found, damaged = [], []
     for number, key in enumerate(common, start=1):
         progress(f"group {number} of {len(common)}: {key[0]}")
-        found.append(_contrast(groups[0][key], groups[1][key]))
+        try:
+            found.append(_contrast(groups[0][key], groups[1][key]))
+        except NoneFiniteError as error:  # one damaged layer is no reason to say nothing of the others
+            damaged.append(str(error))
+    if not found:
+        raise ValueError(f"{titles[0]} and {titles[1]}: {damaged[0]}; look for divergence in training")
     q = benjamini_hochberg(np.array([row.contrast.w2_p for row in found]))
     rows = [row._replace(q=float(own)) for row, own in zip(found, q, strict=True)]
     rows.sort(key=lambda row: -row.contrast.w2 / np.sqrt(np.prod(row.group.shape)))
     lonely = [(key[0], title) for title, own in zip(titles, groups, strict=True) for key in own if key not in common]
-    return ModelContrast(titles, tuple(rows), tuple(f"{name} (only in {title})" for name, title in lonely))
+    return ModelContrast(titles, tuple(rows), (*(f"{name} (only in {title})" for name, title in lonely), *damaged))
 
 
 def _contrast(first: Group, second: Group) -> GroupContrast:
@@ -90,7 +95,7 @@ def _contrast(first: Group, second: Group) -> GroupContrast:
     if paired:
         finite = [finite[0] & finite[1]] * 2
     if not all(chosen.any() for chosen in finite):
-        raise ValueError(f"no matrix of {first.name} is finite in both models: nothing to compare")
+        raise NoneFiniteError(f"no matrix of {first.name} is finite in both models")
     one, other = (_ensemble(whole, chosen) for whole, chosen in zip(both, finite, strict=True))
     symmetry = both[0].symmetry
     pairs = None

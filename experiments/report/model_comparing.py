@@ -64,7 +64,7 @@ def _document(found: ModelContrast, config: dict[str, object]) -> Document:
         Grid(("group", "what differs"), [(name, contrast_sentence(row)) for name, row in named]),
         Paragraph(CAPTION),
     )
-    alone = Section("Groups of one model only", [Paragraph("; ".join(found.alone) or "There are none.")])
+    alone = Section("Groups that are not compared", [Paragraph("; ".join(found.alone) or "There are none.")])
     listed = {**config, **{f"version of {name}": version for name, version in versions().items()}}
     origin = Section("Provenance", [Grid(("setting", "value"), [(name, str(value)) for name, value in listed.items()])])
     title = f"{found.titles[1]} against {found.titles[0]}"

@@ -117,6 +117,13 @@ def test_a_group_without_a_finite_pair_is_refused():
         contrast_weights(one_damaged(0), one_damaged(1))
 
 
+def test_a_damaged_group_does_not_hide_the_others():
+    good = {f"w.{k}": np.random.default_rng(k).standard_normal((5, 4)) for k in range(6)}
+    found = contrast_weights(good | one_damaged(0), good | one_damaged(1))
+    assert [row.group.name for row in found.rows] == ["w.*"]
+    assert found.alone == ("no matrix of fc.* is finite in both models",)
+
+
 def test_the_rate_of_false_alarms_is_kept():
     """Eight pairs of exchangeable members: any difference within pairs in one of twenty at most."""
     draws = np.random.default_rng(3)
