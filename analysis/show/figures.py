@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from analysis.recording import Training, member_quantiles
 from analysis.show.chart import Band, Chart, Curve, Panel, series
+from analysis.show.dots import dot_deviations, dot_parameters
 from analysis.show.drawing import Figure, Patch, laid_out
 from analysis.show.style import (
     COLOURS,
@@ -204,22 +205,41 @@ FIGURES = {
     ),
 }
 """The figures of a run folder by file name, in the order of the report."""
+AT_ONE_TIME = {
+    "deviations": Plot(
+        dot_deviations,
+        attrgetter("deviation"),
+        "How well the model predicts the cubic and quartic invariants, to which it was not fitted: predicted minus "
+        "measured mean in standard deviations over members, by number in the table of invariants; 95 % of what chance "
+        "makes of each is grey (linear up to 0.1).",
+    ),
+    "parameters": Plot(
+        dot_parameters, attrgetter("parameters"), "The parameters by number in their table, with 95 % intervals."
+    ),
+}
+"""Those of an ensemble without epochs."""
+
+
+def plots(statistics: Statistics) -> dict[str, Plot]:
+    """The figures that there are of a trajectory, or of an ensemble at one time."""
+    return FIGURES if len(statistics.epochs) > 1 else AT_ONE_TIME
 
 
 def available(statistics: Statistics) -> tuple[str, ...]:
     """Names of the figures for which the trajectories hold numbers."""
-    return tuple(name for name, plot in FIGURES.items() if np.isfinite(plot.numbers(statistics)).any())
+    return tuple(name for name, plot in plots(statistics).items() if np.isfinite(plot.numbers(statistics)).any())
 
 
 def draw(statistics: Statistics, name: str) -> Chart | Figure:
-    """Draw one of `FIGURES`.
+    """Draw one of `plots`.
 
     Raises:
         ValueError: if there is no figure of that name.
     """
-    if name not in FIGURES:
-        raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(FIGURES)}")
-    return FIGURES[name].draw(statistics)
+    known = plots(statistics)
+    if name not in known:
+        raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(known)}")
+    return known[name].draw(statistics)
 
 
 def _or_zero(errors: np.ndarray) -> np.ndarray:

@@ -20,7 +20,18 @@ from analysis.show.patterns import pattern_title
 from analysis.show.style import layer_titles
 from analysis.statistics import Statistics
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, drawn_graph, explained
+from experiments.report.content import (
+    Cell,
+    Content,
+    Files,
+    Grid,
+    Paragraph,
+    Picture,
+    Section,
+    drawn_graph,
+    explained,
+    without_epochs,
+)
 from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
 from experiments.report.verdicts import gaussian_verdict, when
@@ -50,7 +61,7 @@ def section(statistics: Statistics, remarks: Sequence[str] = ()) -> Section:
         "over their permutations."
     )
     shown: list[Content] = [explained(about), *map(Paragraph, remarks), *_table(statistics)]
-    shown.append(Picture(PATTERNS, PATTERNS_CAPTION))
+    shown.append(Picture(PATTERNS, without_epochs(PATTERNS_CAPTION, len(statistics.epochs) > 1)))
     if len(statistics.epochs) > 1:
         shown.append(Picture(NAME, FIGURE_CAPTION))
     return Section(TITLE, shown, (gaussian_verdict(statistics),))
@@ -92,7 +103,8 @@ def _table(t: Statistics) -> tuple[Content, ...]:
         "matrices that deviate at all."
     )
     more = f" The {left} without a name that are least clear are in the file only." if left else ""
-    return Paragraph(about + more), Grid(header, rows), Files([(f"tables/{NAME}.csv", "csv")])
+    said = Paragraph(without_epochs(about, len(t.epochs) > 1) + more)
+    return said, Grid(header, rows), Files([(f"tables/{NAME}.csv", "csv")])
 
 
 def _values(t: Statistics, pattern: int) -> Iterator[str]:

@@ -16,13 +16,14 @@ from experiments.report.content import (
     Cell,
     Content,
     Files,
-    Grid,
     Paragraph,
     Picture,
     Section,
     Verdict,
+    by_epoch,
     drawn_graph,
     explained,
+    without_epochs,
 )
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
@@ -51,7 +52,8 @@ def section(findings: Findings) -> Section:
     """The section of the report: a table, the figure, and what was left out."""
     inspections, remarks = findings
     remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != OK)
-    shown: list[Content] = [*_table(inspections), Picture(FIGURE, CAPTION)] if inspections else []
+    caption = without_epochs(CAPTION, _several(inspections))
+    shown: list[Content] = [*_table(inspections), Picture(FIGURE, caption)] if inspections else []
     verdicts = (whole_law_verdict(inspections), tails_verdict(inspections)) if inspections else ()
     return Section(TITLE, [*shown, *map(Paragraph, remarks)], verdicts)
 
@@ -85,8 +87,11 @@ def _layers(group: Sequence[Inspection]) -> str:
 
 
 def _when(inspections: Sequence[Inspection]) -> str:
-    epochs = {one.epoch for one in inspections}
-    return f" at epoch {max(epochs)}" if len(epochs) > 1 else ""
+    return f" at epoch {max(one.epoch for one in inspections)}" if _several(inspections) else ""
+
+
+def _several(inspections: Sequence[Inspection]) -> bool:
+    return len({one.epoch for one in inspections}) > 1
 
 
 def _tails(one: Inspection) -> str:
@@ -130,7 +135,8 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
         "number of invariants that deviate at a false-discovery rate of 5 % within the epochs and layers that deviate "
         f"at all, and the largest deviation |theory − mean| / std.{block_key(first.symmetry)}"
     )
-    return explained(about), Grid(header, rows), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
+    several, links = _several(inspections), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
+    return explained(without_epochs(about, several)), by_epoch(header, rows, several), links
 
 
 def _row(one: Inspection) -> tuple[Cell, ...]:

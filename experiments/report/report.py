@@ -1,22 +1,16 @@
 """The report of a run: one static page that says what was run, what came out, and where each number is from."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from analysis.as_published import DIFFERENCES, Difference
-from analysis.inspection import key_epochs
-from analysis.model.family import parameter_counts
-from analysis.model.status import OK
 from analysis.recording import finite_values
 from analysis.show import figures, tables
-from analysis.show.style import layer_titles, model_title
-from analysis.statistics import Statistics, largest_deviation, significant
-from experiments.report import page
+from analysis.show.style import layer_titles
+from analysis.statistics import Statistics
 from experiments.report.content import (
-    Cell,
     Content,
     Document,
     Files,
@@ -30,11 +24,12 @@ from experiments.report.content import (
     Verdicts,
     drawn_graph,
     drawn_invariant,
-    explained,
     lists_edges,
     verdicts_of,
+    without_epochs,
 )
-from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict
+from experiments.report.key_numbers import key_numbers
+from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict, when
 
 KINDS = {
     "simultaneous": "simultaneous permutations of rows and columns",
@@ -44,6 +39,8 @@ KINDS = {
 """The symmetries in words."""
 SETTINGS = ("dataset", "init", "weight_decay", "order", "seed")
 """Settings named in the opening paragraph, where a run has them."""
+OF_TRAJECTORIES = ("training", "geometry")
+"""Tables that an ensemble at one time does not have."""
 SOURCES = {
     "accuracy, losses, divergence of members": ("results.nc: test_accuracy, test_loss, train_loss, finite", "training"),
     "invariants, predictions, deviations": ("fit.json: invariants, theory", "invariants"),
@@ -76,8 +73,8 @@ def report_document(
     t = statistics
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
     title = "Weight matrices of an ensemble"
-    pictures = [Picture(name, figures.FIGURES[name].caption) for name in drawn]
-    key = Section("Key numbers", tuple(_key_numbers(t)), (moved_verdict(t), predicted_verdict(t), sure_verdict(t)))
+    pictures = [Picture(name, figures.plots(t)[name].caption) for name in drawn]
+    key = Section("Key numbers", tuple(key_numbers(t)), (moved_verdict(t), predicted_verdict(t), sure_verdict(t)))
     answers = (symmetry_verdict(t)._replace(section=key.title), *verdicts_of([*first, key, *sections]))
     opening = _what_was_run(t, settings, bool(config.get("start")))
     return Document(
@@ -89,9 +86,7 @@ def report_document(
             Section("Figures", pictures),
             *sections,
             *((Section("As published", _published()),) if t.published else ()),
-            Section(
-                "Tables", [_drawn_invariants(t), *(_table(t, name, make(t)) for name, make in tables.TABLES.items())]
-            ),
+            Section("Tables", [_drawn_invariants(t), *_tables(t)]),
             Section("Provenance", tuple(_provenance(config, provenance))),
         ),
         command,
@@ -104,8 +99,8 @@ def _what_was_run(t: Statistics, settings: Mapping[str, str], started: bool) -> 
     if started:
         named.append("square layers started from fitted models")
     how = f" ({', '.join(named)})" if named else ""
-    epochs = f"epochs {t.epochs[0]} to {t.epochs[-1]}" if len(t.epochs) > 1 else f"epoch {t.epochs[0]}"
-    run = f"An ensemble of size {t.members.max()}, recorded at {epochs}{how}."
+    epochs = f", recorded at epochs {t.epochs[0]} to {t.epochs[-1]}" if len(t.epochs) > 1 else ""
+    run = f"An ensemble of size {t.members.max()}{epochs}{how}."
     low, high, kind = t.names[t.low], t.names[t.high], t.symmetry.name
     span = "" if lists_edges(low[0]) else f", {low[0]} to {low[-1]}"
     return (
@@ -117,57 +112,18 @@ def _what_was_run(t: Statistics, settings: Mapping[str, str], started: bool) -> 
 
 
 def _headline(t: Statistics) -> dict[str, str]:
-    last = f"at epoch {t.epochs[-1]}"
     numbers = {
-        f"members used {last}": f"{t.used[-1].min()} of {t.members.max()}",
+        f"members used{when(t)}": f"{t.used[-1].min()} of {t.members.max()}",
         "members excluded as not finite": str(t.excluded.max()),
     }
     accuracy = np.array([]) if t.training is None else finite_values(t.training, t.training.test_accuracy, -1)
     if accuracy.size:
         several = accuracy.size > 1
         spread = f" ± {accuracy.std():.2%}" if several else ""
-        numbers[f"test accuracy {last}{', mean ± sd' if several else ''}"] = f"{accuracy.mean():.2%}{spread}"
+        numbers[f"test accuracy{when(t)}{', mean ± sd' if several else ''}"] = f"{accuracy.mean():.2%}{spread}"
         if several:
             numbers["lowest to highest accuracy"] = f"{accuracy.min():.2%} to {accuracy.max():.2%}"
     return numbers
-
-
-def _key_numbers(t: Statistics) -> Iterator[Content]:
-    header = ("epoch", *t.layers)
-    early = key_epochs(t.epochs)
-    law = "nearest" if np.isnan(t.initial_variance).any() else "initial"
-    yield Heading(f"2-Wasserstein distance to the {law} i.i.d. Gaussian{', as published' if t.published else ''}")
-    rows = [(str(t.epochs[e]), *_distances(t, e)) for e in early]
-    if np.isfinite(t.w2_null[-1]).any():
-        rows.append(("without change", *map(page.number, t.w2_null[-1].tolist())))
-    yield Grid(header, rows)
-    if np.isfinite(t.w2_low).any():
-        yield Paragraph(
-            "In brackets the 95 % interval of the true distance: chance adds to the square of a fitted one, which can "
-            "therefore lie above the middle of its interval, or above all of it."
-        )
-    yield Heading("Largest deviation |theory − mean| / std among the cubic and quartic invariants")
-    yield Grid(header, [(str(t.epochs[e]), *_largest_deviations(t, e)) for e in sorted({early[0], early[-1]})])
-    count = len(t.symmetry.predicted)
-    yield Heading(f"The smallest model that the data accept, and how many of the {count} invariants deviate")
-    yield Grid(header, [(str(t.epochs[e]), *_verdicts(t, e)) for e in early])
-    yield explained(
-        "Accepted: the smallest model of the family, with its number of parameters, that Wald tests with the members' "
-        "own covariance do not reject at 5 % within the full one, together with all models that contain it; p: the "
-        "test of the model with separate permutations of rows and columns (5 parameters), of second moments only; "
-        "deviating: at a false-discovery rate of 5 % within the epochs and layers that deviate at all. Effect sizes "
-        "are in tables/models.csv."
-    )
-    problems = Counter(
-        (layer, str(status))
-        for statuses in t.status
-        for layer, status in zip(t.layers, statuses, strict=True)
-        if status != OK
-    )
-    if problems:
-        rows = [(layer, f"{count} of {len(t.epochs)} epochs", status) for (layer, status), count in problems.items()]
-        yield Heading("Fits with a remark")
-        yield Grid(("layer", "where", "remark"), rows)
 
 
 def _published() -> tuple[Content, ...]:
@@ -178,30 +134,6 @@ def _published() -> tuple[Content, ...]:
         ),
         Grid(Difference._fields, [tuple(difference) for difference in DIFFERENCES]),
     )
-
-
-def _distances(t: Statistics, e: int) -> Iterator[str]:
-    """The plug-in distance of each layer with the 95 % interval of the true one."""
-    for value, low, high in zip(t.w2[e].tolist(), t.w2_low[e].tolist(), t.w2_high[e].tolist(), strict=True):
-        between = f"\u00a0({page.between(low, high)})" if np.isfinite(low) else ""
-        yield page.number(float(f"{value:.3g}")) + between
-
-
-def _verdicts(t: Statistics, e: int) -> Iterator[str]:
-    counts = significant(t)
-    for i, symmetry in enumerate(t.symmetries):
-        parameters = dict(zip(t.models, parameter_counts(symmetry), strict=True))
-        p, model = t.identities_p[e, i], str(t.accepted[e, i])
-        identities = "" if t.symmetry.full != "pigmm" else f", p = {p:.2g}" if np.isfinite(p) else ", p –"
-        size = f" ({parameters[model]})" if model in parameters else ""
-        yield f"{model_title(symmetry, model)}{size}{identities}, {counts[e, i]} deviating"
-
-
-def _largest_deviations(t: Statistics, e: int) -> Iterator[Cell]:
-    value, error, position = (numbers[e].tolist() for numbers in largest_deviation(t))
-    for largest, uncertain, which in zip(value, error, position, strict=True):
-        drawn, size = drawn_invariant(t.symmetry, t.names[t.high][which]), page.measured(largest, uncertain)
-        yield drawn._replace(name=f"{drawn.name} {size}".strip()) if np.isfinite(largest) else "–"
 
 
 def _drawn_invariants(t: Statistics) -> Folded:
@@ -217,12 +149,22 @@ def _drawn_invariants(t: Statistics) -> Folded:
     )
 
 
+def _tables(t: Statistics) -> Iterator[Folded]:
+    several = len(t.epochs) > 1
+    for name, make in tables.TABLES.items():
+        if several or name not in OF_TRAJECTORIES:
+            yield _table(t, name, make(t))
+
+
 def _table(t: Statistics, name: str, table: tables.Table) -> Folded:
     """Every row, with invariants drawn where their names only list edges."""
     header = [column.replace("_", " ") for column in table.header]
     drawn = {edges: drawn_invariant(t.symmetry, edges) for edges in t.names if lists_edges(edges)}
     rows = [tuple(drawn.get(cell, cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows]
-    content = (Paragraph(table.caption), Grid(header, rows), Files([(f"tables/{name}.csv", "csv")]))
+    several = len(t.epochs) > 1
+    grid = Grid(header, rows) if several else Grid(header[1:], [row[1:] for row in rows])
+    caption = Paragraph(without_epochs(table.caption, several))
+    content = (caption, grid, Files([(f"tables/{name}.csv", "csv")]))
     return Folded(f"{name} ({len(table.rows)} rows)", content)
 
 

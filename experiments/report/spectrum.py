@@ -11,7 +11,17 @@ from analysis.model.status import OK
 from analysis.recording import Recording, SpectraRecording, included
 from analysis.show.spectra import CAPTION, draw_spectra, ranks, spectrum_entry
 from experiments.report import page
-from experiments.report.content import Cell, Content, Files, Grid, Paragraph, Picture, Section, explained
+from experiments.report.content import (
+    Cell,
+    Content,
+    Files,
+    Paragraph,
+    Picture,
+    Section,
+    by_epoch,
+    explained,
+    without_epochs,
+)
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
 
@@ -85,7 +95,8 @@ def spectrum_part(spectra: Mapping[Place, Spectrum], layers: Sequence[str] = ())
 
 
 def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
-    yield explained(ABOUT)
+    several = len({place.epoch for place in spectra}) > 1
+    yield explained(without_epochs(ABOUT, several))
     header = (
         "layer",
         "epoch",
@@ -97,7 +108,7 @@ def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
         "predicted outliers",
         "radius",
     )
-    yield Grid(header, [_row(place, one) for place, one in spectra.items()])
+    yield by_epoch(header, [_row(place, one) for place, one in spectra.items()], several)
     yield Files([(f"tables/{FILE}.csv", "csv"), (f"{FILE}.json", "json")])
     yield Picture(FILE, CAPTION)
     for place, one in spectra.items():

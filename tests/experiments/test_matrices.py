@@ -1,6 +1,7 @@
 """`pigmm analyze`: the user's own matrices, good, odd and hostile."""
 
 import json
+import re
 import zipfile
 
 import jax
@@ -144,6 +145,8 @@ def test_analysed_ensembles_are_compared(tmp_path, capsys):
 def test_a_folder_is_written_on_request(stack_file, tmp_path):
     summary = analyze_file(stack_file, None, None, tmp_path / "out")
     assert summary.endswith("report.html")
+    visible = re.sub(r"(?s)<script.*?</script>|<style.*?</style>", "", (tmp_path / "out" / "report.html").read_text())
+    assert "epoch" not in visible
     assert (tmp_path / "out" / "tables" / "invariants.csv").exists()
 
 

@@ -192,7 +192,7 @@ def test_it_shows_what_there_is_of_a_run_without_training_or_later_statistics(sh
     assert "nan" not in outline.text.split()
     assert "accuracy" not in outline.text.split("Key numbers")[0]
     assert "without change" not in outline.text
-    assert len(outline.attributes("img", "src")) == (5 if shape[0] > 1 else 4)
+    assert len(outline.attributes("img", "src")) == (5 if shape[0] > 1 else 2)
 
 
 @pytest.mark.parametrize(

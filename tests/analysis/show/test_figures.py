@@ -25,6 +25,12 @@ def draw(t, name) -> Figure:
     return painted(drawing) if isinstance(drawing, Chart) else drawing
 
 
+def chart(t, name) -> Chart:
+    drawing = drawn(t, name)
+    assert isinstance(drawing, Chart)
+    return drawing
+
+
 def solid_curves(ax):
     """The curves that carry a legend entry."""
     return [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
@@ -112,7 +118,7 @@ def test_training_draws_the_median_over_finite_members():
 
 SHAPES = {
     "two snapshots, one layer": synthetic(epochs=2, layers=1, members=20, complete=False),
-    "one snapshot, one member": synthetic(epochs=1, layers=1, members=1),
+    "three snapshots, one member": synthetic(epochs=3, layers=1, members=1),
     "diverged members": with_diverged_members(synthetic(epochs=13, layers=2, members=10), 3),
 }
 
@@ -131,7 +137,26 @@ def test_available_names_the_figures_that_would_not_be_empty():
     assert available(t) == tuple(FIGURES)
     lost = replace(t, w2=np.full_like(t.w2, np.nan), expected_initial=np.full_like(t.expected_initial, np.nan))
     assert set(FIGURES) - set(available(lost)) == {"wasserstein", "initial_deviations"}
-    assert "changes" not in available(synthetic(epochs=1))
+    assert available(synthetic(epochs=1)) == ("deviations", "parameters")
+
+
+@pytest.mark.parametrize("members", [1, 20])
+def test_an_ensemble_without_epochs_is_drawn_by_number(members):
+    t = synthetic(epochs=1, layers=2, members=members)
+    (row,) = chart(t, "deviations").rows
+    for layer, panel in enumerate(row):
+        numbers, values = (np.concatenate([getattr(curve, axis) for curve in panel.curves]) for axis in "xy")
+        np.testing.assert_array_equal(numbers, np.arange(14, 53))
+        np.testing.assert_array_equal(values, t.deviation[0, layer])
+    for layer, panels in enumerate(chart(t, "parameters").rows):
+        names = [name for panel in panels for curve in panel.curves for name in curve.points]
+        assert names == list(t.symmetry.parameter_names)
+        values = np.concatenate([curve.y for panel in panels for curve in panel.curves])
+        np.testing.assert_array_equal(values, t.parameters[0, layer])
+    for name in available(t):
+        figure = draw(t, name)
+        assert "epoch" not in {ax.get_xlabel() for ax in figure.axes}
+        assert render(figure, "png").startswith(b"\x89PNG")
 
 
 def test_files_are_reproducible_and_pdf_text_stays_text():
