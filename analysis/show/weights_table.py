@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.show.entries import by_name, numbers, one_matrix_entry, statistics_entry
+from analysis.show.hidden_units import unit_entry, unit_sentence
 from analysis.show.style import model_title
 from analysis.show.tables import Table
 from analysis.show.trajectories import move_sentence, moved, moved_texts, trajectory_entry
@@ -107,6 +108,7 @@ def terminal(study: ModelStudy) -> str:
             indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
             *_wrapped(f"{sentence(row, MOST_FINDINGS)} {move_sentence(row)}", indent),
         ]
+    lines += ["", *(line for one in study.units for line in _wrapped(unit_sentence(one), ""))] if study.units else []
     return "\n".join([*lines, "", *_wrapped(f"{legend_of(study)} {_remarks(study)}", "")])
 
 
@@ -141,6 +143,7 @@ def study_entry(study: ModelStudy) -> dict[str, Any]:
         "notes": list(study.notes),
         "steps": list(study.steps),
         "groups": [_entry(row) for row in study.rows],
+        "hidden_units": [unit_entry(one) for one in study.units],
         "skipped": [{**one._asdict(), "shape": list(one.shape)} for one in study.skipped],
     }
 

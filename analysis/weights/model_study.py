@@ -12,6 +12,7 @@ from analysis.weights.findings import findings_of
 from analysis.weights.group_study import GroupStudy, study_group
 from analysis.weights.grouping import Group, Grouping, Skipped, entries_of, grouped
 from analysis.weights.heads import head_groups
+from analysis.weights.hidden_units import UnitStudy, links, study_units
 from analysis.weights.measuring import NoneFiniteError
 from analysis.weights.state import weights_of
 from analysis.weights.tensors import Orientation, Weights
@@ -28,6 +29,8 @@ class ModelStudy:
     """How matrices were grouped and oriented, in sentences."""
     steps: tuple[int, ...] = ()
     """Of the checkpoints of a training, of which the rows show the last; empty where there are none."""
+    units: tuple[UnitStudy, ...] = ()
+    """What connects groups that share hidden units."""
 
     def __repr__(self) -> str:
         from analysis.show.weights_table import terminal
@@ -93,7 +96,9 @@ def study_weights(
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)
     title = f"{weights[0].title} to {weights[-1].title}" if course.steps else _title(weights)
-    return ModelStudy(title, tuple(rows), (*damaged, *course.skipped), course.notes, course.steps)
+    shared = (study_units(link) for link in links([row.group for row in found]))
+    units = tuple(one for one in shared if one)
+    return ModelStudy(title, tuple(rows), (*damaged, *course.skipped), course.notes, course.steps, units)
 
 
 def _title(weights: Sequence[Weights]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analysis.show.hidden_units import CAPTION, HEADER, unit_row
+from analysis.show.tables import Table
 from analysis.show.trajectories import draw_moves, draw_trajectory, paths_table, trajectory_table
 from analysis.show.weights_figures import draw_group, draw_traits
 from analysis.show.weights_table import groups_table, members_table, study_entry, terminal
@@ -136,6 +138,8 @@ def write_study(folder: RunFolder, study: ModelStudy, config: Mapping[str, Any],
     """Fill the folder of an analysis; returns the path of the report."""
     folder.write_json("weights.json", study_entry(study))
     tables = {"groups": groups_table(study), "members": members_table(study)}
+    if study.units:
+        tables["hidden_units"] = Table(HEADER, tuple(map(unit_row, study.units)), CAPTION)
     if study.steps:
         tables |= {"checkpoints": trajectory_table(study.rows), "paths": paths_table(study.rows)}
     for name, table in tables.items():

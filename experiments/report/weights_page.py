@@ -8,6 +8,7 @@ import numpy as np
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.status import OK
 from analysis.show import trajectories
+from analysis.show.hidden_units import CAPTION, HEADER, unit_row, unit_sentence
 from analysis.show.patterns import titled_patterns
 from analysis.show.weights_figures import GROUP_CAPTION, SHORT_CAPTION, TRAITS_CAPTION
 from analysis.show.weights_table import MOST_FINDINGS, law_title, legend_of, sentence, skipped_in_short
@@ -26,6 +27,7 @@ from experiments.report.content import (
     Section,
     Tiles,
     Verdicts,
+    explained,
 )
 from experiments.report.weights_verdicts import study_verdicts
 from experiments.run.provenance import versions
@@ -58,7 +60,9 @@ def document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str])
         *map(Paragraph, hints),
     )
     sections = [_overview(study), *(_section(k, row) for k, row in enumerate(study.rows, start=1))]
-    return Document(f"Weights of {study.title}", lead, (*sections, _left_out(study), _provenance(config)))
+    return Document(
+        f"Weights of {study.title}", lead, (*sections, *_units(study), _left_out(study), _provenance(config))
+    )
 
 
 def _overview(study: ModelStudy) -> Section:
@@ -153,6 +157,15 @@ def _members(row: GroupStudy) -> Content:
     more = f", the first {MOST_MEMBERS}" if len(order) > MOST_MEMBERS else ""
     grid = Grid(("member", "root mean square", "distance", "q", "oddest in"), rows)
     return Folded(f"Members, the oddest first{more}", [grid])
+
+
+def _units(study: ModelStudy) -> Iterator[Section]:
+    if study.units:
+        rows = [unit_row(one) for one in study.units]
+        sentences = [Paragraph(unit_sentence(one)) for one in study.units]
+        header = [name.replace("_", " ") for name in HEADER]
+        links = Files([("tables/hidden_units.csv", "csv")])
+        yield Section("Hidden units", [*sentences, explained(CAPTION), Grid(header, rows), links])
 
 
 def _left_out(study: ModelStudy) -> Section:

@@ -1,0 +1,86 @@
+"""Hidden units that two groups of a model share: the rows of one matrix of a layer are the columns of another.
+
+Such are the units inside the feed-forward block of a transformer, or those of a network that was trained several times.
+They are recognised by their number, which no other matrix of the model has, and members by what tells them apart.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from analysis.inference.networks import recorded_networks, unit_sums
+from analysis.layers import Layers, study_networks
+from analysis.model.fitting import fit_moments
+from analysis.symmetry import Chain
+from analysis.weights.grouping import INDEX, Group, Source
+
+FEWEST = 3
+"""Layers or networks from which on the connection is studied."""
+
+
+class Link(NamedTuple):
+    """Two groups whose matrices, member by member, share hidden units."""
+
+    below: Group
+    """Its rows are the units."""
+    above: Group
+    """Its columns are, its members in the order of the others."""
+
+    @property
+    def units(self) -> int:
+        """How many a member has."""
+        return self.below.shape[0]
+
+
+class UnitStudy(NamedTuple):
+    """What connects the matrices on both sides of hidden units."""
+
+    link: Link
+    layers: Layers
+    """Of the chain of the two matrices."""
+
+
+def links(groups: Sequence[Group]) -> Iterator[Link]:
+    """The pairs of groups that share hidden units, of whole matrices that are tensors of their own."""
+    whole = [group for group in groups if all(len(one.titles) == len(one.tensors) == 1 for one in group.sources)]
+    sides = Counter(size for group in whole for size in group.shape)
+    for below in whole:
+        for above in whole:
+            units = below.shape[0]
+            if above is below or above.shape[1] != units or sides[units] != 2 or below.members < FEWEST:
+                continue
+            if above.shape[0] == below.shape[1] and sides[above.shape[0]] == 2:
+                continue  # either side may be the hidden one
+            own = {_place(source): source for source in above.sources}
+            places = [_place(source) for source in below.sources]
+            if len(own) == len(above.sources) == len(places) and set(own) == set(places):
+                yield Link(below, above._replace(sources=tuple(own[place] for place in places)))
+
+
+def study_units(link: Link) -> UnitStudy | None:
+    """Study what connects both sides of hidden units, one member in memory at a time; None if too few are finite.
+
+    Sums and squares of the incoming and outgoing weights of each unit, and the second moments and cumulants of the
+    chain of both matrices, whose law does not change when units are renumbered.
+    """
+    (units, inputs), outputs = link.below.shape, link.above.shape[0]
+    symmetry = Chain((inputs, units, outputs))
+    kept = []
+    for below, above in zip(link.below.stacks(), link.above.stacks(), strict=True):
+        pair = np.asarray(below, np.float64), np.asarray(above, np.float64)
+        if all(np.isfinite(side).all() for side in pair):
+            sums = np.concatenate(unit_sums(pair, 1), axis=-1)
+            kept.append((symmetry.evaluate(symmetry.recorded, pair), symmetry.block_moments(pair), sums))
+    if len(kept) < FEWEST:
+        return None
+    factors, moments, sums = (np.concatenate(part) for part in zip(*kept, strict=True))
+    networks = recorded_networks(factors, moments, sums, symmetry)
+    return UnitStudy(link, study_networks(networks, fit_moments(moments, symmetry)))
+
+
+def _place(source: Source) -> tuple[str, ...]:
+    """Where a matrix is: its file, if there are several, and the numbers in its name."""
+    file, _, name = source.titles[0].rpartition(": ")
+    return (file, *INDEX.findall(name))
