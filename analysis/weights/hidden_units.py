@@ -13,7 +13,7 @@ import numpy as np
 from analysis.inference.networks import recorded_networks, unit_sums
 from analysis.layers import Layers, study_networks
 from analysis.model.fitting import fit_moments
-from analysis.symmetry import Chain
+from analysis.symmetry.chain import chain_of
 from analysis.weights.grouping import INDEX, Group, Source
 
 FEWEST = 3
@@ -65,9 +65,7 @@ def study_units(link: Link) -> UnitStudy | None:
     Sums and squares of the incoming and outgoing weights of each unit, and the second moments and cumulants of the
     chain of both matrices, whose law does not change when units are renumbered.
     """
-    (units, inputs), outputs = link.below.shape, link.above.shape[0]
-    symmetry = Chain((inputs, units, outputs))
-    kept = []
+    symmetry, kept = chain_of([np.broadcast_to(0.0, group.shape) for group in link]), []
     for below, above in zip(link.below.stacks(), link.above.stacks(), strict=True):
         pair = np.asarray(below, np.float64), np.asarray(above, np.float64)
         if all(np.isfinite(side).all() for side in pair):
