@@ -201,6 +201,6 @@ def _joint_distance(path: LayersPath) -> Panel:
     low, high = np.array([(one.low, one.high) for one in path.distances]).T
     curves = (
         Curve("joint law", path.epochs, path.w2, low, high),
-        Curve("layers apart", path.epochs, path.w2_independent),
+        Curve("layers apart", path.epochs, path.w2_independent, mark="points"),  # a line would hide the other
     )
     return Panel(curves, "$W_2$ from the first epoch", "epoch", "weight units")

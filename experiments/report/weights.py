@@ -97,7 +97,7 @@ def list_weights(paths: Sequence[Path], choice: Choice) -> str:
     groups = [group for *_, group in course.groups]
     lines += ["", f"{len(groups)} groups: {'; '.join(course.notes)}"]
     lines += [f"  {group.members:6} of {_shape(group.shape):14} {group.name}  ({group.formed})" for group in groups]
-    return "\n".join([*lines, *_chains(groups, paths)])
+    return "\n".join([*lines, *_chains(groups, paths, len(weights))])
 
 
 def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None, out: Path | None) -> str:
@@ -119,7 +119,7 @@ def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None,
         study = study_weights(weights, **choice._asdict(), progress=_tell)
     except ValueError as error:
         raise UserError(str(error)) from error
-    hints = _chains([row.group for row in study.rows], paths)
+    hints = _chains([row.group for row in study.rows], paths, len(weights))
     said = "\n".join([terminal(study), *hints])
     if json_file is not None:
         atomic.write_json(json_file, study_entry(study))
@@ -161,14 +161,18 @@ def _digest(study: ModelStudy) -> str:
     return hashlib.sha256(b"".join(one.tobytes() for one in numbers)).hexdigest()
 
 
-def _chains(groups: Sequence[Group], paths: Sequence[Path]) -> list[str]:
-    """One line for each chain: how to analyse it as one."""
+def _chains(groups: Sequence[Group], paths: Sequence[Path], models: int) -> list[str]:
+    """One line for each chain that lies in one model, or in a file for each layer: how to analyse it as one."""
     files = {path.name: str(path) for path in paths}
     hints = []
     for run in chains(groups):
         names = [group.name for group in run]
-        given = [files[name] for name in names if name in files]
-        call = [*given, "--chain"] if len(given) == len(names) else [*map(str, paths), "--chain", *names]
+        if all(name in files for name in names):
+            call = [*(files[name] for name in names), "--chain"]
+        elif models == 1:
+            call = [*map(str, paths), "--chain", *names]
+        else:
+            continue
         hints.append(
             f"{', '.join(names)} look like consecutive layers of {run[0].members} networks; their joint law: "
             f"pigmm analyze {' '.join(call)}"

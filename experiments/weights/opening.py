@@ -7,8 +7,10 @@ import numpy as np
 
 from analysis.weights.tensors import Weights
 from experiments.errors import UserError
+from experiments.store.run_folder import RESULTS
 from experiments.weights.folders import open_folder
 from experiments.weights.formats import KNOWN, open_file
+from experiments.weights.runs import is_run, open_run
 
 
 def open_weights(path: Path) -> tuple[Weights, ...]:
@@ -23,6 +25,8 @@ def open_weights(path: Path) -> tuple[Weights, ...]:
     try:
         if path.is_dir():
             return open_folder(path)
+        if path.name == RESULTS and is_run(path.parent):
+            return open_run(path.parent)
         if path.is_file():
             return (open_file(path),)
         what = "is no file" if path.exists() else "does not exist"

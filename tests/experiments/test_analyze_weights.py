@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,20 @@ def test_mistakes_are_one_line(arguments, message, file, capsys):
     assert code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_the_command_for_a_chain_is_one_that_works(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    layers = {"fc1": rng.normal(size=(12, 5, 6)), "fc2": rng.normal(size=(12, 3, 5))}
+    np.savez("networks.npz", **layers)
+    for name, stack in layers.items():
+        np.save(f"{name}.npy", stack)
+    for given in (["networks.npz"], ["fc1.npy", "fc2.npy"]):
+        assert main(["analyze", *given]) == 0
+        hint = capsys.readouterr().out.split("their joint law: pigmm ")[1].split("\n")[0]
+        assert main(shlex.split(hint)) == 0
+        assert "chain of fc1, fc2" in capsys.readouterr().out
+    np.savez("others.npz", **layers)  # a copy: there is no command for the networks of two files
+    assert main(["analyze", "networks.npz", "others.npz"]) == 0
+    assert "joint law" not in capsys.readouterr().out

@@ -165,6 +165,7 @@ def test_a_run_is_a_model_an_epoch(tmp_path):
     folder = run(tmp_path / "run", {"weights": (("member", "epoch", "layer", "row", "column"), kept)})
     found = open_weights(folder)
     assert [weights.title for weights in found] == ["epoch 0", "epoch 5"]
+    assert [weights.title for weights in open_weights(folder / "results.nc")] == ["epoch 0", "epoch 5"]
     for at, weights in enumerate(found):
         assert [tensor.name for tensor in weights.tensors] == ["L1", "L2"]
         np.testing.assert_array_equal(weights.tensors[0].read(), kept[:, at, 0])
