@@ -80,8 +80,7 @@ def _add_compare(commands: Commands) -> None:
     compare.add_argument(
         "--symmetry",
         choices=("simultaneous", "separate"),
-        default="simultaneous",
-        help="of runs: compare the square layers (13 parameters), or all weight matrices (5 parameters)",
+        help="of runs: compare the square layers (13 parameters; the default), or all weight matrices (5 parameters)",
     )
     compare.add_argument("--out", metavar="DIR", help="where to write (default: runs/ and the names of the runs)")
 

@@ -153,6 +153,8 @@ def analyze(options: Namespace) -> int:
     elif one_array and len(paths) > 1:
         raise UserError(f"{len(paths)} files, but --key and --symmetry are of one: analyse them one by one")
     elif options.list:
+        if out or json_file:
+            raise UserError("--list writes nothing: leave out --out and --json")
         print(list_weights(paths, choice))
     elif one_array or (choice == Choice() and is_one_ensemble(paths)):
         print(analyze_file(paths[0], options.key, json_file, out, options.symmetry))
@@ -171,13 +173,18 @@ def report(options: Namespace) -> int:
 def compare(options: Namespace) -> int:
     """Finished runs side by side, or two models."""
     paths = list(map(Path, options.folders))
-    if are_models(paths):
-        out = options.out or f"runs/{'-and-'.join(path.stem for path in paths)}"
-        print(compare_models(paths, Path(out)))
-        return 0
-    folders = named_runs([Path(folder) for folder in options.folders])
-    out = options.out or f"runs/{'-and-'.join(folders).replace('/', '-')}"
-    print(compare_runs(folders, Path(out), symmetry=options.symmetry))
+    models = are_models(paths)
+    if models:
+        if options.symmetry is not None:
+            raise UserError("--symmetry is of runs and analyses: leave it out to compare models")
+        if len(paths) != 2:
+            raise UserError(f"{len(paths)} models: give two to compare, the base one first")
+    named = named_runs(paths)
+    out = Path(options.out or f"runs/{'-and-'.join(named).replace('/', '-')}")
+    if models:
+        print(compare_models(*paths, out))
+    else:
+        print(compare_runs(named, out, symmetry=options.symmetry or "simultaneous"))
     return 0
 
 

@@ -48,17 +48,22 @@ class Progress:
 class Steps:
     """Says what is being done, where no total is known: one step after the other, and at the end the time of all."""
 
-    def __init__(self, label: str, stream: TextIO | None = None) -> None:
+    def __init__(self, label: str, stream: TextIO | None = None, *, plain: bool = True) -> None:
+        """`plain` says it where there is no terminal, too."""
         self._label, self._stream = label, stream or sys.stderr
-        self._began = time.monotonic()
+        self._began, self._silent = time.monotonic(), not (plain or self._stream.isatty())
 
     def begin(self, step: str) -> None:
         """Say what is done from now on."""
-        _write(self._stream, f"{self._label}: {step}", last=False)
+        self._say(step, last=False)
 
     def end(self) -> None:
         """Say that all is done."""
-        _write(self._stream, f"{self._label}: done in {time.monotonic() - self._began:.1f} s", last=True)
+        self._say(f"done in {time.monotonic() - self._began:.1f} s", last=True)
+
+    def _say(self, what: str, last: bool) -> None:
+        if not self._silent:
+            _write(self._stream, f"{self._label}: {what}", last)
 
 
 def _write(stream: TextIO | TextIOBase, line: str, last: bool) -> None:

@@ -89,7 +89,7 @@ def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
         UserError: there are fewer than two, two are the same folder, or a name is not text.
     """
     if len({path.resolve() for path in paths}) < max(2, len(paths)):
-        raise UserError("give at least two different run folders to compare")
+        raise UserError("give at least two different folders, or models, to compare")
     try:
         "".join(map(str, paths)).encode()
     except UnicodeEncodeError as error:

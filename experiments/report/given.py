@@ -91,10 +91,10 @@ def write_analysis(folder: RunFolder, analysis: Analysis, config: Mapping[str, A
 
 
 def _command(config: Mapping[str, Any]) -> str:
-    """What analyses the same matrices again, in the folder of the report."""
+    """What analyses the same matrices again, where they are."""
     key = ("--key", config["key"]) if config.get("key") else ()
     return shlex.join(
-        ("pigmm", "analyze", str(config["matrices"]), *key, "--symmetry", config["symmetry"], "--out", ".")
+        ("pigmm", "analyze", str(config["matrices"]), *key, "--symmetry", config["symmetry"], "--out", "DIR")
     )
 
 

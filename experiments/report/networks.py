@@ -20,8 +20,7 @@ from experiments.report import page
 from experiments.report.content import Document, Grid, Paragraph, Section, Verdicts, verdicts_of
 from experiments.report.layers import layers_part
 from experiments.report.matrices import read_stack
-from experiments.report.outputs import REPORT, write_part
-from experiments.run.provenance import versions
+from experiments.report.outputs import REPORT, provenance_of, write_part
 from experiments.run.recording import given_networks
 from experiments.store import atomic
 from experiments.store.run_folder import RunFolder
@@ -104,9 +103,8 @@ def _write(folder: RunFolder, found: Layers, symmetry: Chain, config: Mapping[st
     rows = list(zip(symmetry.parameter_names, found.fit.model.parameters.tolist(), strict=True))
     law = Section("The fitted law", [Paragraph(PARAMETERS), Grid(("parameter", "value"), rows)])
     files, names = config["matrices"], config["chain"] if len(config["matrices"]) == 1 else ()
-    command = shlex.join(("pigmm", "analyze", *files, "--chain", *names, "--out", "."))
-    listed = {**config, **{f"version of {name}": version for name, version in versions().items()}}
-    origin = Section("Provenance", [Grid(("setting", "value"), [(name, str(value)) for name, value in listed.items()])])
+    command = shlex.join(("pigmm", "analyze", *files, "--chain", *names, "--out", "DIR"))
+    origin = provenance_of(config)
     return folder.write_text(
         REPORT, page.document(Document(f"Networks {sizes}", lead, (part.section, law, origin), command), figures)
     )

@@ -7,14 +7,21 @@ from typing import Any, NamedTuple
 from analysis.show import figures, tables
 from analysis.show.entries import statistics_entry
 from analysis.statistics import Statistics
-from experiments.report.content import Section
+from experiments.report.content import Grid, Section
 from experiments.report.figures import Drawn, picture, write_picture
 from experiments.report.page import document
 from experiments.report.report import report_document
 from experiments.run import models
+from experiments.run.provenance import versions
 from experiments.store.run_folder import RunFolder
 
 REPORT = "report.html"
+
+
+def provenance_of(config: Mapping[str, Any]) -> Section:
+    """What given matrices are and how they were looked at, and the versions of the programs."""
+    listed = {**config, **{f"version of {name}": version for name, version in versions().items()}}
+    return Section("Provenance", [Grid(("setting", "value"), [(name, str(value)) for name, value in listed.items()])])
 
 
 class Part(NamedTuple):

@@ -1,7 +1,8 @@
 """The analysis of a whole model: what `pigmm analyze` writes and says of its groups of matrices."""
 
 import hashlib
-import sys
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from analysis.weights.checkpoints import Files, checkpoints_of
 from analysis.weights.grouping import Group
 from analysis.weights.model_study import ModelStudy, course_of, study_weights
 from analysis.weights.tensors import Orientation, Weights
+from experiments.cli.progress import Steps
 from experiments.errors import UserError
 from experiments.report import page
 from experiments.report.figures import Drawn, picture, write_picture
@@ -45,7 +47,7 @@ def open_all(paths: Sequence[Path], files: Files | None = None) -> tuple[Weights
     Raises:
         UserError: nothing is there, or it is damaged, or holds no weights, or is given twice.
     """
-    places = [path.resolve() for path in paths]
+    places = [os.path.realpath(path) for path in paths]
     if twice := [path for path, place in zip(paths, places, strict=True) if places.count(place) > 1]:
         raise UserError(f"{twice[0]} is given twice, and would count as copies of itself: give it once")
     opened = [weights for path in paths for weights in open_weights(path)]
@@ -114,11 +116,12 @@ def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None,
             written.
     """
     weights = open_all(paths, choice.files)
-    choice = choice._replace(heads=choice.heads or heads_of(paths[0]))
+    choice, steps = choice._replace(heads=choice.heads or heads_of(paths[0])), Steps("weights", plain=False)
     try:
-        study = study_weights(weights, **choice._asdict(), progress=_tell)
+        study = study_weights(weights, **choice._asdict(), progress=steps.begin)
     except ValueError as error:
         raise UserError(str(error)) from error
+    steps.end()
     hints = _chains([row.group for row in study.rows], paths, len(weights))
     said = "\n".join([terminal(study), *hints])
     if json_file is not None:
@@ -131,10 +134,12 @@ def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None,
         "digest": _digest(study),
     }
     with RunFolder.open(out, config) as folder:
-        return f"{said}\n{write_study(folder, study, config, hints)}"
+        return f"{said}\n{write_study(folder, study, config, hints, _command(paths, choice, out))}"
 
 
-def write_study(folder: RunFolder, study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str]) -> Path:
+def write_study(
+    folder: RunFolder, study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str], command: str
+) -> Path:
     """Fill the folder of an analysis; returns the path of the report."""
     folder.write_json("weights.json", study_entry(study))
     tables = {"groups": groups_table(study), "members": members_table(study)}
@@ -151,7 +156,15 @@ def write_study(folder: RunFolder, study: ModelStudy, config: Mapping[str, Any],
         drawn["moves"] = picture(draw_moves, shown)
         drawn |= {f"trajectory{k}": picture(draw_trajectory, row) for k, row in enumerate(shown, start=1)}
     pngs = {name: write_picture(folder, name, one) for name, one in drawn.items()}
-    return folder.write_text(REPORT, page.document(document(study, config, hints), pngs))
+    return folder.write_text(REPORT, page.document(document(study, config, hints, command), pngs))
+
+
+def _command(paths: Sequence[Path], choice: Choice, out: Path) -> str:
+    """What makes the same study again."""
+    given = [(name, value) for name in ("select", "group") for value in getattr(choice, name)]
+    given += [(name, getattr(choice, name)) for name in ("heads", "orientation", "files")]
+    options = [text for name, value in given if value is not None for text in (f"--{name}", str(value))]
+    return shlex.join(("pigmm", "analyze", *map(str, paths), *options, "--out", str(out)))
 
 
 def _digest(study: ModelStudy) -> str:
@@ -175,15 +188,9 @@ def _chains(groups: Sequence[Group], paths: Sequence[Path], models: int) -> list
             continue
         hints.append(
             f"{', '.join(names)} look like consecutive layers of {run[0].members} networks; their joint law: "
-            f"pigmm analyze {' '.join(call)}"
+            f"{shlex.join(('pigmm', 'analyze', *call))}"
         )
     return hints
-
-
-def _tell(line: str) -> None:
-    """Progress, for a person who waits."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line[:100]}", end="", file=sys.stderr, flush=True)
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -29,8 +29,8 @@ from experiments.report.content import (
     Verdicts,
     explained,
 )
+from experiments.report.outputs import provenance_of
 from experiments.report.weights_verdicts import study_verdicts
-from experiments.run.provenance import versions
 
 MOST_FIGURES = 24
 """Groups that get figures of their own, the most unusual ones."""
@@ -42,7 +42,7 @@ MOVES_CAPTION = (
 )
 
 
-def document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str]) -> Document:
+def document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str], command: str) -> Document:
     """The page: all groups in one table, then each with its numbers, what was left out, and what made it."""
     matrices = sum(row.group.members for row in study.rows)
     unusual = sum(bool(row.findings) for row in study.rows)
@@ -60,9 +60,8 @@ def document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str])
         *map(Paragraph, hints),
     )
     sections = [_overview(study), *(_section(k, row) for k, row in enumerate(study.rows, start=1))]
-    return Document(
-        f"Weights of {study.title}", lead, (*sections, *_units(study), _left_out(study), _provenance(config))
-    )
+    sections += [*_units(study), _left_out(study), provenance_of(config)]
+    return Document(f"Weights of {study.title}", lead, sections, command)
 
 
 def _overview(study: ModelStudy) -> Section:
@@ -174,11 +173,6 @@ def _left_out(study: ModelStudy) -> Section:
     rows = [(one.name, _shape(one.shape) or "–", one.dtype, one.reason) for one in study.skipped]
     grid = Grid(("array", "shape", "type", "reason"), rows)
     return Section("Left out", [Paragraph(f"{skipped_in_short(study)}."), Folded("All of them", [grid])])
-
-
-def _provenance(config: Mapping[str, Any]) -> Section:
-    listed = {**config, **{f"version of {name}": version for name, version in versions().items()}}
-    return Section("Provenance", [Grid(("setting", "value"), [(name, str(value)) for name, value in listed.items()])])
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -23,6 +23,14 @@ DIGEST = "results.sha256"  # written last: with it, results are complete; `sha25
 LARGEST_JSON = 2**28  # bytes; fit.json of the paper's run has 1 % of it
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a path is the folder of a run, an analysis or a comparison: other programs write a config.json, too."""
+    try:
+        return "schema" in json.loads((path / CONFIG).read_bytes()[:LARGEST_JSON])
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
+
+
 class RunFolder:
     """An open run folder; a context manager that gives up the folder at its end.
 

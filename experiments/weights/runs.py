@@ -22,6 +22,8 @@ def open_run(folder: Path) -> tuple[Weights, ...]:
         UserError: the run is damaged, or has not kept its weights.
     """
     with RunFolder.existing(folder, exclusive=False) as run:
+        if "matrices" in run.config:
+            raise UserError(f"{folder} is an analysis: give the files that it was made of")
         results = run.read_results()
     epochs = results["epoch"].values.tolist()
     matrices = kept_matrices(results, list(range(len(epochs))))

@@ -1,5 +1,6 @@
 """`pigmm analyze` on whole models: the table, the folder, what is listed, and mistakes."""
 
+import html
 import json
 import re
 import shlex
@@ -162,3 +163,28 @@ def test_the_command_for_a_chain_is_one_that_works(tmp_path, capsys, monkeypatch
     np.savez("others.npz", **layers)  # a copy: there is no command for the networks of two files
     assert main(["analyze", "networks.npz", "others.npz"]) == 0
     assert "joint law" not in capsys.readouterr().out
+
+
+def test_folders_of_published_models_are_compared_again_and_again(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for k, name in enumerate(("base", "tuned")):
+        Path(name).mkdir()
+        Path(name, "config.json").write_text('{"model_type": "bert", "num_attention_heads": 2}')
+        save_file(model(k), f"{name}/model.safetensors")
+    for _ in range(2):  # the second takes the place of the first
+        assert main(["compare", "base", "tuned"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("runs/base-and-tuned/report.html")
+    page = Path("runs/base-and-tuned/report.html").read_text()
+    assert "Are the laws apart?" in page
+    assert main(["compare", "base/model.safetensors", "tuned/model.safetensors"]) == 0
+    assert Path("runs/base-model.safetensors-and-tuned-model.safetensors/comparison.json").exists()
+    assert main(["compare", "base", "tuned", "--symmetry", "separate"]) == 2
+    assert "--symmetry is of runs" in capsys.readouterr().err
+
+
+def test_a_page_says_what_makes_it_again(file, tmp_path):
+    given = ["analyze", str(file), "--select", "*mlp*", "--out", str(tmp_path / "out")]
+    assert main(given) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    (again,) = set(re.findall(r"again by <code>pigmm (.*?)</code>", page))
+    assert main(shlex.split(html.unescape(again))) == 0

@@ -1,10 +1,13 @@
 """Progress lines: rates of what is really gained."""
 
+import io
 import itertools
 import re
 
+import pytest
+
 from experiments.cli import progress
-from experiments.cli.progress import Progress
+from experiments.cli.progress import Progress, Steps
 
 
 def test_a_line_tells_what_is_done_how_fast_and_how_long_it_will_take(tmp_path, monkeypatch):
@@ -32,3 +35,20 @@ def test_a_chunk_that_begins_anew_leaves_no_negative_rate(tmp_path, monkeypatch)
     assert len(written) == 6
     rates = [float(match[1]) for line in written if (match := re.search(r", (\S+)/s", line))]
     assert rates == [0.5, 0.5, 0.25, 0.25]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "plain", "said"), [(io.StringIO(), False, False), (Terminal(), False, True), (io.StringIO(), True, True)]
+)
+def test_steps_end_their_line_and_are_silent_on_request_where_there_is_no_terminal(stream, plain, said):
+    steps = Steps("weights", stream, plain=plain)
+    steps.begin("group 1 of 2")
+    steps.end()
+    written = stream.getvalue()
+    assert ("group 1 of 2" in written) == said
+    assert written.endswith("\n") == said
