@@ -18,7 +18,7 @@ from analysis.inference.resampling import bootstrap
 from analysis.inference.theory_test import chance_level, theory_test
 from analysis.model.entry_law import EntryLaw
 from analysis.model.family import fit_family, nearest_iid
-from analysis.model.fitting import fit_moments, read_ensemble, unbiasing
+from analysis.model.fitting import finite_ensemble, fit_moments, unbiasing
 from analysis.model.gaussian import Gaussian, model_of
 from analysis.model.initial import iid_invariants
 from analysis.model.status import joined
@@ -27,7 +27,6 @@ from analysis.model.wick import expectations
 from analysis.recording import Recording, included
 from analysis.statistics import REPLICATES, SEED, Statistics, stacked
 from analysis.symmetry import Symmetry, default_symmetry
-from analysis.symmetry.base import chosen_members, finite_members
 
 
 def study(data: Any, symmetry: Symmetry | None = None, law: EntryLaw | None = None) -> Statistics:
@@ -43,11 +42,7 @@ def study(data: Any, symmetry: Symmetry | None = None, law: EntryLaw | None = No
         ValueError: if the data are not matrices of the shape of the symmetry, or no member is finite.
     """
     symmetry = symmetry or default_symmetry(data)
-    data = read_ensemble(data, symmetry)
-    finite = finite_members(data)
-    if not finite.any():
-        raise ValueError(f"none of {len(finite)} members is finite: nothing to study; look for divergence in training")
-    kept = chosen_members(data, finite)
+    kept, finite = finite_ensemble(data, symmetry)
     values, block_moments = symmetry.evaluate_observed(kept), np.asarray(symmetry.block_moments(kept))
     every = centred_invariants(kept, block_moments, symmetry.every, symmetry) if symmetry.every else None
     return describe(values, block_moments, symmetry, law, int(np.sum(~finite)), every)

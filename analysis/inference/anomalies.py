@@ -18,11 +18,10 @@ from analysis.inference.member_scores import block_scores, settled
 from analysis.inference.member_shape import largest_score, member_cumulants, shape_scores, simulated_largest
 from analysis.inference.multiplicity import LEVEL, benjamini_hochberg
 from analysis.inference.tails import power_tail
-from analysis.model.fitting import read_ensemble
+from analysis.model.fitting import finite_ensemble
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.status import OK, joined
 from analysis.symmetry import Symmetry, default_symmetry
-from analysis.symmetry.base import chosen_members, finite_members
 from analysis.symmetry.single import SingleMatrix
 
 FEWEST = 3
@@ -88,11 +87,7 @@ def anomalies(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Ano
         ValueError: if the data are not matrices of the shape of the symmetry, or no member is finite.
     """
     symmetry = symmetry or default_symmetry(data)
-    data = read_ensemble(data, symmetry)
-    finite = finite_members(data)
-    if not finite.any():
-        raise ValueError(f"none of {len(finite)} members is finite: nothing to rank; look for divergence in training")
-    kept = chosen_members(data, finite)
+    kept, finite = finite_ensemble(data, symmetry)
     block_moments = np.full((len(finite), len(symmetry.moment_names)), np.nan)
     block_moments[finite] = symmetry.block_moments(kept)
     every = None
@@ -130,6 +125,7 @@ def rank_members(
     if every is not None and symmetry.patterns and isinstance(symmetry, SingleMatrix):
         cumulants = member_cumulants(every[known], symmetry)
         fit = parameters_from_moments(moments[ordinary], symmetry)
+        fit[: symmetry.blocks[0].slots] = 0.0  # cumulants do not depend on the mean, but lose digits by it
         null = simulated_largest(tuple(fit.tolist()), len(moments), symmetry, seed)
         judged, _ = _without_the_odd(
             lambda reference: _with_shape(_by_blocks(moments, symmetry, reference), cumulants, reference, null),

@@ -17,12 +17,11 @@ from analysis.inference.nesting import wald_within
 from analysis.model.coupling_covariance import DEGREES, coupled_graphs, usable
 from analysis.model.couplings import FirstOrder, first_order, fitted_couplings, whitened
 from analysis.model.cumulants import cumulant_table, evaluate_cumulants
-from analysis.model.fitting import exclusion, read_ensemble
+from analysis.model.fitting import exclusion, finite_ensemble
 from analysis.model.hermite import HIGHEST
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.status import OK, joined
 from analysis.symmetry import Symmetry, default_symmetry
-from analysis.symmetry.base import chosen_members, finite_members
 from invariants import Graph
 
 FEWEST = 5
@@ -70,11 +69,7 @@ def couplings(data: Any, symmetry: Symmetry) -> Couplings:
         ValueError: if the data are not matrices of the shape of the symmetry, it is not that of separate permutations,
             or no member is finite.
     """
-    read = read_ensemble(data, symmetry)
-    finite = finite_members(read)
-    if not finite.any():
-        raise ValueError(f"none of {len(finite)} members is finite: no couplings; look for divergence in training")
-    data = chosen_members(read, finite)
+    data, finite = finite_ensemble(data, symmetry)
     left = exclusion(len(data), tuple(np.flatnonzero(~finite).tolist()))
     centred = data - data.mean()
     values = symmetry.evaluate(symmetry.every, centred)

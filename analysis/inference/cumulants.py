@@ -10,11 +10,11 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.model.contractions import ExpectationTable, evaluate_table
 from analysis.model.cumulant_errors import gaussian_error
 from analysis.model.cumulants import CumulantTable, cumulant_table, evaluate_cumulants, pattern_table
-from analysis.model.fitting import read_ensemble
+from analysis.model.fitting import finite_ensemble
 from analysis.model.plugin import parameters_from_moments
 from analysis.model.unbiased import table_gradient
 from analysis.symmetry import Data, Symmetry, default_symmetry
-from analysis.symmetry.base import chosen_members, finite_members, matrices_of
+from analysis.symmetry.base import matrices_of
 from invariants import Graph
 
 LOOP = Graph(((0, 0), (0, 0)))
@@ -75,11 +75,7 @@ def cumulants(data: Any, degree: int, symmetry: Symmetry | None = None) -> dict[
     if degree not in (1, 2, 3, 4):
         raise ValueError(f"cumulants of degree {degree!r}: give 1, 2, 3 or 4")
     symmetry = symmetry or default_symmetry(data)
-    read = read_ensemble(data, symmetry)
-    finite = finite_members(read)
-    if not finite.any():
-        raise ValueError(f"none of {len(finite)} members is finite: there is nothing to take cumulants of")
-    kept = chosen_members(read, finite)
+    kept, _ = finite_ensemble(data, symmetry)
     table = cumulant_table(max(degree, 2), symmetry)  # standardised ones need the variances
     moments = np.asarray(symmetry.block_moments(kept))
     centred = centred_invariants(kept, moments, table.graphs, symmetry)

@@ -26,6 +26,8 @@ DRAWS = 1999
 CHUNK_ENTRIES = 1 << 18
 """Entries simulated at once: some megabytes."""
 ALPHA = 0.05
+ROUNDING = 1e-24
+"""A variance below this part of the mean square is one of rounding errors."""
 UNKNOWN = (
     "one matrix: variances common to all its entries, distances between laws with errors, and whether members differ "
     "need several members"
@@ -117,6 +119,8 @@ def with_cumulants(
     moments[0] += np.sqrt(count) * mean
     rows, columns = effects_of(powers[0], layout)
     std = np.sqrt(powers[0].squares / count)
+    if std**2 <= ROUNDING * mean**2:
+        std = 0.0
     skewness = powers[2].total / count / std**3 if std > 0 else np.nan
     kurtosis = powers[1].squares / count / std**4 - 3 if std > 0 else np.nan
     rest, *added = entry_sums(
@@ -128,7 +132,11 @@ def with_cumulants(
             lambda block, at: _to_kurtosis((block - mean) / (std or np.nan), skewness, kurtosis),
         ],
     )
-    excess = rest.squares * count / rest.total**2 - 3 if rest.total > 0 else 0.0
+    remains = std > 0 and rest.total > ROUNDING * count * (mean**2 + std**2)
+    excess = (rest.squares / rest.total) * (count / rest.total) - 3 if remains else 0.0
+    gram = np.zeros((min(matrix.shape),) * 2)
+    if spectral and remains:
+        gram = _gram(matrix, mean, rows, columns, layout)
     of_skewness, of_kurtosis = (mean_of(moments_of(part, layout), layout) for part in added)
     return OneMatrix(
         symmetry=symmetry,
@@ -138,7 +146,7 @@ def with_cumulants(
         kurtosis=of_kurtosis,
         cumulants=cumulants,
         q=benjamini_hochberg(cumulants.p),
-        spectrum=_largest(_gram(matrix, mean, rows, columns, layout), layout) if spectral else None,
+        spectrum=_largest(gram, layout) if spectral else None,
         status=joined([UNKNOWN, FEW if count < FEWEST_ENTRIES else ""]),
     )
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int8
 
 from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.model.fitting import read_ensemble
@@ -20,6 +20,8 @@ from analysis.symmetry.blocks import upper_triangle
 
 FLIPS = 1 << 13
 """Choices of signs at most: all of them up to 14 pairs."""
+SIGNS = 1 << 22
+"""Signs that are multiplied at once: some megabytes."""
 FEWEST = 6
 """Pairs from which on p can be below 5 %: it is at least 2 / 2^N."""
 ROUNDING = 1e-9
@@ -87,7 +89,9 @@ def paired_members(
     value, root = differences.mean(axis=0), np.sqrt(np.sum(differences**2, axis=0))
     std = differences.std(axis=0, ddof=1) if pairs > 1 else np.full_like(value, np.nan)
     scaled = np.divide(differences, root, out=np.full_like(differences, np.nan), where=root > 0)
-    sums = np.abs(_signs(pairs) @ scaled)  # the first is the observed one
+    signs = _signs(pairs)
+    blocks = np.array_split(signs, max(1, signs.size // SIGNS))
+    sums = np.abs(np.concatenate([block.astype(np.float64) @ scaled for block in blocks]))  # the first is the observed
     p = np.where(np.isnan(sums[0]), np.nan, np.mean(sums >= sums[0] * (1 - ROUNDING), axis=0))
     few = f"{pairs} pairs: no p can be below {2.0 ** (1 - pairs):.2g}; use at least {FEWEST}"
     largest = np.max(np.where(np.isnan(sums), 0.0, sums), axis=1)
@@ -122,13 +126,13 @@ def quantities(
 
 
 @lru_cache(maxsize=8)
-def _signs(pairs: int) -> Float[np.ndarray, "flips N"]:
+def _signs(pairs: int) -> Int8[np.ndarray, "flips N"]:
     """Signs of the differences, the observed ones first; one of them stays, as all reversed give the same |sum|."""
     if 1 << (pairs - 1) <= FLIPS:
         numbers = np.arange(1 << (pairs - 1))[:, None]
-        signs = 1.0 - 2.0 * (numbers >> np.arange(pairs) & 1)
+        signs = (1 - 2 * (numbers >> np.arange(pairs) & 1)).astype(np.int8)
     else:
-        signs = 1.0 - 2.0 * np.random.default_rng(0).integers(0, 2, (FLIPS, pairs))
-        signs[0] = 1.0
+        signs = 1 - 2 * np.random.default_rng(0).integers(0, 2, (FLIPS, pairs), dtype=np.int8)
+        signs[0] = 1
     signs.flags.writeable = False
     return signs

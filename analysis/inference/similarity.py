@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 from scipy.special import gammainc
 
 from analysis.inference.member_scores import block_scores, settled
+from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.simulation import standard_moments
 from analysis.model.fitting import read_ensemble
 from analysis.model.status import OK
@@ -133,11 +134,7 @@ def _among_pairs(p: Float[np.ndarray, "N k"], nearest: Int[np.ndarray, "N k"]) -
     ends = np.sort(np.stack([np.broadcast_to(np.arange(members)[:, None], p.shape), nearest], axis=-1), axis=-1)
     pair = ends[..., 0] * members + ends[..., 1]
     _, first, number = np.unique(pair, return_index=True, return_inverse=True)
-    single = p.ravel()[first]
-    order = np.argsort(single)
-    stepped = single[order] * (members * (members - 1) / 2) / np.arange(1, len(single) + 1)
-    q = np.empty_like(single)
-    q[order] = np.minimum(np.minimum.accumulate(stepped[::-1])[::-1], 1.0)
+    q = benjamini_hochberg(p.ravel()[first], made=members * (members - 1) // 2)
     return q[number.reshape(p.shape)]
 
 

@@ -13,13 +13,12 @@ from jaxtyping import Float
 from analysis.inference.conditional import conditional_ensembles
 from analysis.inference.moments import moments
 from analysis.inference.theory_test import theory_test
-from analysis.model.fitting import exclusion, fit_moments, read_ensemble
+from analysis.model.fitting import exclusion, finite_ensemble, fit_moments
 from analysis.model.marchenko_pastur import Bulk
 from analysis.model.singular_values import SpectralValues, singular_values, spectral_radii, spectral_values
 from analysis.model.spectrum import ORDERS, bulk_of, cycle, outliers, trace_moments, two_way
 from analysis.model.status import OK, joined
 from analysis.symmetry import Symmetry, default_symmetry
-from analysis.symmetry.base import chosen_members, finite_members
 
 DRAWS, FEWEST_DRAWS = 200, 100
 """Ensembles that are simulated, and with how many a band is still given, where matrices are large."""
@@ -96,11 +95,7 @@ def spectrum(data: Any, symmetry: Symmetry | None = None, seed: int = 0) -> Spec
         ValueError: if the data are not matrices of the shape of the symmetry, or no member is finite.
     """
     symmetry = symmetry or default_symmetry(data)
-    data = read_ensemble(data, symmetry)
-    finite = finite_members(data)
-    if not finite.any():
-        raise ValueError(f"none of {len(finite)} members is finite: no spectrum; look for divergence in training")
-    stack = chosen_members(data, finite)
+    stack, finite = finite_ensemble(data, symmetry)
     found = recorded_spectrum(spectral_values(stack), np.asarray(symmetry.block_moments(stack)), symmetry, seed)
     excluded = exclusion(len(stack), tuple(np.flatnonzero(~finite).tolist()))
     return found._replace(status=joined([excluded, found.status]))

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from analysis.model.covariance import singular
@@ -97,6 +97,19 @@ def read_ensemble(data: Any, symmetry: Symmetry) -> Any:
                 f"stack of shape {stack.shape}: give the matrices of an ensemble as [members, rows, columns]"
             )
     return data
+
+
+def finite_ensemble(data: Any, symmetry: Symmetry) -> tuple[Any, Bool[np.ndarray, "N"]]:
+    """The finite members as float64 arrays [kept, m, n], and which of the N they are.
+
+    Raises:
+        ValueError: if they have another shape, or no member is finite.
+    """
+    data = read_ensemble(data, symmetry)
+    finite = finite_members(data)
+    if not finite.any():
+        raise ValueError(f"none of {len(finite)} members is finite; look for divergence in training")
+    return chosen_members(data, finite), finite
 
 
 def fit_moments(moments: ArrayLike, symmetry: Symmetry) -> Fit:

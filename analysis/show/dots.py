@@ -35,8 +35,8 @@ def _family(t: Statistics, layer: int, family: str, members: slice) -> Curve:
 
 def _chance(t: Statistics, layer: int) -> Band:
     """What 95 % of true laws stay below, invariant by invariant."""
-    error = np.nan_to_num(t.deviation_se[0, layer])
-    return Band(_numbers(t), np.zeros_like(error), CONFIDENCE * error)
+    level = np.nan_to_num(t.deviation_chance[0, layer])
+    return Band(_numbers(t), np.zeros_like(level), level)
 
 
 def _numbers(t: Statistics) -> np.ndarray:

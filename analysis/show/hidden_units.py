@@ -20,7 +20,7 @@ def unit_row(one: UnitStudy) -> tuple[str | int | float, ...]:
     """The numbers, in the order of `HEADER`."""
     found, link = one.layers, one.link
     rho, balance, moved = found.correlation, found.balance, found.randomisation
-    scale = balance_scales(found, found.fit.model.symmetry)[0]
+    scale = balance_scales(found)[0]
     return (
         *(link.below.name, link.above.name, int(found.fit.members or 0), link.units),
         *(float(values[0]) for values in (rho.rho, rho.low, rho.high, moved.relabelled_sums)),

@@ -47,8 +47,10 @@ def hidden_titles(names: Sequence[str]) -> list[str]:
     return [f"{below}–{above}" for below, above in pairwise(names)]
 
 
-def balance_scales(found: Layers, symmetry: Chain) -> Float[np.ndarray, "hidden"]:
+def balance_scales(found: Layers) -> Float[np.ndarray, "hidden"]:
     """Product of the variances of the entries below and above each hidden layer; NaN where one is 0."""
+    symmetry = found.fit.model.symmetry
+    assert isinstance(symmetry, Chain)
     variance = entry_deviations(found.fit.model.parameters, symmetry) ** 2
     both = variance[:-1] * variance[1:]
     return np.where(both > 0, both, np.nan)
@@ -181,7 +183,7 @@ def _sums(path: LayersPath, titles: list[str]) -> Panel:
 
 
 def _balance(path: LayersPath, titles: list[str]) -> Panel:
-    scale = np.array([balance_scales(one, path.symmetry) for one in path.at])
+    scale = np.array([balance_scales(one) for one in path.at])
     difference, error = (
         np.array([getattr(one.balance, name) for one in path.at]) / scale for name in ("difference", "se")
     )

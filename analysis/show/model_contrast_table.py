@@ -73,7 +73,7 @@ def contrast_texts(row: GroupContrast) -> tuple[str, ...]:
     return (
         " x ".join(map(str, row.group.shape)),
         f"{first} pair{'' if first == 1 else 's'}" if row.pairs else f"{first} and {second}",
-        f"{100 * _root_mean_square(row.pairs.moved):.3g} %" if row.pairs else "–",
+        _percent(_root_mean_square(row.pairs.moved)) if row.pairs else "–",
         f"{c.w2 / size:.3g}{error}",
         f"{c.w2_null / size:.2g}",
         (f"{c.kl:.3g}" if c.kl > ROUNDING else "0") if np.isfinite(c.kl) else "–",
@@ -84,7 +84,7 @@ def contrast_texts(row: GroupContrast) -> tuple[str, ...]:
 def contrast_sentence(row: GroupContrast) -> str:
     """What differs, in a sentence."""
     c = row.contrast
-    if row.pairs and not np.any(row.pairs.moved):
+    if row.pairs and not np.nansum(row.pairs.moved):
         return "The two are the same."
     if row.pairs:
         within = row.pairs.within
@@ -109,12 +109,19 @@ def _change(name: str, value: float) -> str:
     return f"{name} {'up' if value > 0 else 'down'}"
 
 
+def _percent(part: float) -> str:
+    if np.isinf(part):
+        return "from 0"
+    return f"{100 * part:.3g} %" if np.isfinite(part) else "–"
+
+
 def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _root_mean_square(values: np.ndarray) -> float:
-    return float(np.sqrt(np.nanmean(values**2)))
+    known = values[~np.isnan(values)]
+    return float(np.sqrt(np.mean(known**2))) if len(known) else np.nan
 
 
 def _cells(row: GroupContrast) -> Iterator[tuple[str, str | int | float]]:

@@ -112,8 +112,13 @@ def _outliers(study: GroupStudy) -> Iterator[Finding]:
     yield Finding(
         size,
         f"{one.count.mean():.3g} of {one.singular.shape[1]} singular values of a matrix exceed those of independent "
-        f"entries{made}, and carry {_percent(size)} of its squared norm",
+        f"entries{made}, and carry {_percent(size)} of {_norm(study)}",
     )
+
+
+def _norm(study: GroupStudy) -> str:
+    """What the singular values are those of."""
+    return "what means of rows and columns leave of its squared norm" if study.one else "its squared norm"
 
 
 def _range(values: Float[np.ndarray, "N"]) -> str:

@@ -1,7 +1,6 @@
 """Two models group by group, such as a base and a fine-tuned one: how far apart their laws are, and what differs."""
 
 from collections.abc import Callable
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +37,7 @@ class GroupContrast(NamedTuple):
 
 
 class ModelContrast(NamedTuple):
-    """Two models by the groups that both have, those that moved most first, and what only one has."""
+    """Two models by the groups that both have, the most distant laws first, and what only one has."""
 
     titles: tuple[str, str]
     rows: tuple[GroupContrast, ...]
@@ -90,7 +89,7 @@ def contrast_weights(
 
 def _contrast(first: Group, second: Group) -> GroupContrast:
     paired = _names(first) == _names(second)
-    both = [measured(group) for group in (first, second)]
+    both = [measured(group, spectral=False) for group in (first, second)]
     finite = [one.finite for one in both]
     if paired:
         finite = [finite[0] & finite[1]] * 2
@@ -118,10 +117,11 @@ def _ensemble(whole: Measured, chosen: np.ndarray) -> Ensemble:
 def _moved(first: Group, second: Group) -> Float[np.ndarray, "N"]:
     """Relative change of every matrix, read again, as differences are not made of the moments of the two."""
     found = []
-    for before, after in zip_longest(first.stacks(), second.stacks()):
+    for before, after in zip(first.stacks(), second.stacks(), strict=True):
         before, after = (np.asarray(stack, np.float64) for stack in (before, after))
         change, size = (np.sqrt(np.sum(stack**2, axis=(1, 2))) for stack in (after - before, before))
-        found.append(np.divide(change, size, out=np.full_like(change, np.nan), where=size > 0))
+        grown = np.where(change > 0, np.inf, change)  # from a matrix of zeros
+        found.append(np.divide(change, size, out=grown, where=size > 0))
     return np.concatenate(found)
 
 

@@ -21,6 +21,8 @@ from analysis.model.cumulants import cumulant_table, evaluate_cumulants
 from analysis.model.hermite import HIGHEST
 from analysis.symmetry import Symmetry
 
+TWO_VALUED = 1e-9
+"""Kurtosis of squares up to which they do not vary."""
 FEWEST = 3
 """Members from which on their own spread is the error."""
 KEYS = (
@@ -76,7 +78,7 @@ def traits(
     cumulants = _cumulants(invariants.mean(axis=0), symmetry)
     value, expected = _traits(cumulants), _of_products(rank)
     null = _null_error(float(value[NAMES.index("kurtosis")]), members, shape)
-    p = _two_sided((value - expected) / null, np.inf)
+    p = _two_sided(_over(value - expected, null), np.inf)
     if members < FEWEST:
         return Traits(value, expected, null, _with_members(p, invariants, cumulants, symmetry))
     without = _traits(_cumulants(left_out(invariants, block_moments, symmetry).means, symmetry))
@@ -141,7 +143,8 @@ def _null_error(kurtosis: float, members: int, shape: tuple[int, int]) -> Float[
     pairs = members * rows * columns * np.array([columns - 1, rows - 1, (rows - 1) * (columns - 1)]) / 2
     means = 1 / np.sqrt(np.where(pairs > 0, pairs, np.nan))
     entries = np.sqrt(np.array([6, 24, 24]) / (members * rows * columns))
-    return np.concatenate([means, (2 + kurtosis) * means, entries])
+    # Of entries with two values only, whose squares are all the same, nothing is left but rounding.
+    return np.concatenate([means, (2 + kurtosis if 2 + kurtosis > TWO_VALUED else 0.0) * means, entries])
 
 
 def _members_alike(

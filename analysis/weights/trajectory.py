@@ -11,7 +11,7 @@ from analysis.inference.resampling import bootstrap
 from analysis.recording import Recording, included
 from analysis.statistics import REPLICATES, SEED, Statistics
 from analysis.study import study_recording
-from analysis.weights.measuring import Measured
+from analysis.weights.measuring import Measured, NoneFiniteError
 
 
 class Trajectory(NamedTuple):
@@ -36,7 +36,7 @@ def trajectory(at: Sequence[Measured], steps: Sequence[int], name: str) -> Traje
         name: of the group.
 
     Raises:
-        ValueError: if at some step no member is finite.
+        NoneFiniteError: at some step no member is.
     """
     recording = Recording(
         members=np.arange(len(at[0].finite)),
@@ -51,9 +51,7 @@ def trajectory(at: Sequence[Measured], steps: Sequence[int], name: str) -> Traje
     used = included(recording)[:, :, 0]
     for step, members in zip(steps, used.T, strict=True):
         if not members.any():
-            raise ValueError(
-                f"no matrix of {name} is finite up to step {step}: leave out its checkpoint and later ones"
-            )
+            raise NoneFiniteError(f"no matrix of {name} is finite up to step {step}")
     few = int(used[:, -1].sum())
     return Trajectory(
         statistics=study_recording(recording, (None,)),

@@ -182,7 +182,7 @@ def compare(options: Namespace) -> int:
     named = named_runs(paths)
     out = Path(options.out or f"runs/{'-and-'.join(named).replace('/', '-')}")
     if models:
-        print(compare_models(*paths, out))
+        print(compare_models(paths[0], paths[1], out))
     else:
         print(compare_runs(named, out, symmetry=options.symmetry or "simultaneous"))
     return 0

@@ -123,7 +123,7 @@ def _rows(path: LayersPath, title: str, k: int) -> Iterator[tuple[Cell, ...]]:
             found.correlation,
             found.balance,
             found.randomisation,
-            balance_scales(found, path.symmetry)[k],
+            balance_scales(found)[k],
         )
         yield (
             *(title, int(path.epochs[e]), _number(rho.rho[k]), page.between(float(rho.low[k]), float(rho.high[k]))),

@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_mistakes_are_one_line(arguments, message, file, capsys):
 def test_the_command_for_a_chain_is_one_that_works(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    layers = {"fc1": rng.normal(size=(12, 5, 6)), "fc2": rng.normal(size=(12, 3, 5))}
+    layers: dict[str, Any] = {"fc1": rng.normal(size=(12, 5, 6)), "fc2": rng.normal(size=(12, 3, 5))}
     np.savez("networks.npz", **layers)
     for name, stack in layers.items():
         np.save(f"{name}.npy", stack)

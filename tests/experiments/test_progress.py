@@ -1,6 +1,5 @@
 """Progress lines: rates of what is really gained."""
 
-import io
 import itertools
 import re
 
@@ -37,18 +36,14 @@ def test_a_chunk_that_begins_anew_leaves_no_negative_rate(tmp_path, monkeypatch)
     assert rates == [0.5, 0.5, 0.25, 0.25]
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(
-    ("stream", "plain", "said"), [(io.StringIO(), False, False), (Terminal(), False, True), (io.StringIO(), True, True)]
+    ("terminal", "plain", "told"), [(False, False, False), (True, False, True), (False, True, True)]
 )
-def test_steps_end_their_line_and_are_silent_on_request_where_there_is_no_terminal(stream, plain, said):
-    steps = Steps("weights", stream, plain=plain)
+def test_steps_end_their_line_and_are_silent_on_request_without_a_terminal(terminal, plain, told, monkeypatch, capsys):
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: bool(terminal))
+    steps = Steps("weights", plain=bool(plain))
     steps.begin("group 1 of 2")
     steps.end()
-    written = stream.getvalue()
-    assert ("group 1 of 2" in written) == said
-    assert written.endswith("\n") == said
+    said = capsys.readouterr().err
+    assert ("group 1 of 2" in said) == told
+    assert said.endswith("\n") == told

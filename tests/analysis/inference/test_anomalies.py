@@ -164,3 +164,10 @@ def test_power_tail():
 def test_matrices_of_at_most_a_size():
     assert Separate(50, 7).at_most(32) == Separate(32, 7)
     assert Symmetric(50, diagonal=False).at_most(32) == Symmetric(32, diagonal=False)
+
+
+def test_a_common_shift_makes_nobody_odd():
+    stack = normal(7, 20, Separate(6, 5))
+    plain, shifted = anomalies(stack), anomalies(stack + 1e4)
+    assert len(plain.found) == 0
+    np.testing.assert_allclose(shifted.p, plain.p, rtol=1e-3)

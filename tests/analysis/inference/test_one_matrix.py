@@ -172,3 +172,12 @@ def test_another_symmetry_may_be_asked_for():
     found = one_matrix(normal(1, 6, 6), Simultaneous(6))
     assert len(found.q) == len(Simultaneous(6).patterns)
     assert found.layout == Separate(6, 6)
+
+
+def test_rounding_errors_are_no_variance():
+    constant = one_matrix(np.full((33, 29), 0.3))
+    assert np.isnan([constant.skewness.value, constant.kurtosis.value, constant.spectrum.p]).all()
+    assert constant.spectrum.above == 0
+    rng = np.random.default_rng(4)
+    additive = one_matrix(rng.standard_normal((20, 1)) + rng.standard_normal(15))
+    assert (np.isnan(additive.spectrum.p), additive.spectrum.above) == (True, 0)

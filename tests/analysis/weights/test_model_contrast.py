@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from analysis import Separate, contrast, fit
-from analysis.show.model_contrast_table import contrast_entry, contrast_sentence, contrast_table, contrast_terminal
+from analysis.show.model_contrast_table import (
+    contrast_entry,
+    contrast_sentence,
+    contrast_table,
+    contrast_terminal,
+    contrast_texts,
+)
 from analysis.weights.model_contrast import GroupContrast, Pairs, contrast_weights
 from analysis.weights.state import weights_of
 
@@ -134,3 +140,15 @@ def test_the_rate_of_false_alarms_is_kept():
         p.append(pairs_of(contrast_weights(first, second).rows[0]).within.any_p)
     assert np.mean(np.array(p) <= 0.05) < 0.17
     assert np.mean(p) > 0.35
+
+
+def test_matrices_that_begin_as_zeros():
+    rng = np.random.default_rng(6)
+    zeros = {f"lora.{k}": np.zeros((5, 4)) for k in range(4)}
+    grown = {name: rng.standard_normal((5, 4)) for name in zeros}
+    (row,) = contrast_weights(zeros, grown).rows
+    assert np.isinf(pairs_of(row).moved).all()
+    assert contrast_texts(row)[2] == "from 0"
+    (row,) = contrast_weights(zeros, zeros).rows
+    assert contrast_sentence(row) == "The two are the same."
+    assert contrast_texts(row)[2] == "0 %"

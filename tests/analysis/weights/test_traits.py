@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from analysis.symmetry import Separate
+from analysis.weights.model_study import study_weights
 from analysis.weights.row_blocks import block_moments_of, invariants_of, sums_of
 from analysis.weights.traits import NAMES, Traits, traits
 
@@ -107,3 +108,11 @@ def test_the_error_is_the_spread_of_the_trait_over_ensembles():
     at = [NAMES.index(name) for name in ("row means", "row scales", "member means")]
     ratio = np.median(np.array(errors)[:, at], axis=0) / np.std(np.array(values)[:, at], axis=0)
     assert ((ratio > 0.5) & (ratio < 1.5)).all(), ratio
+
+
+def test_of_two_values_nothing_is_said_of_scales():
+    rng, both = np.random.default_rng(5), np.repeat([1.0, -1.0], 60)
+    signs = [rng.permutation(both).reshape(12, 10) for _ in range(4)]
+    (row,) = study_weights({f"layer.{k}.w": one for k, one in enumerate(signs)}).rows
+    scales = [NAMES.index(name) for name in ("row scales", "column scales")]
+    assert np.isnan(row.traits.p[scales]).all()

@@ -132,7 +132,9 @@ def test_the_last_of_a_group_may_be_lost_one_by_one():
     def lost(kind: str, layer: int, step: int) -> np.ndarray:
         return matrix(kind, layer, step) * (np.nan if layer == STEPS.index(step) else 1)
 
-    with pytest.raises(ValueError, match=r"no matrix of layers\.\*\.still is finite up to step 100: leave out"):
+    with pytest.raises(
+        ValueError, match=r"no matrix of layers\.\*\.still is finite up to step 100; look for divergence"
+    ):
         study_weights([checkpoint(s, ("still",), 2, lost) for s in STEPS])
 
 
@@ -195,3 +197,13 @@ def test_the_terminal_has_what_moved_beside_what_the_last_shows(studied):
     assert max(map(len, lines)) <= 113
     assert studied._repr_html_().count("<th>moved/√mn</th>") == 1
     assert {"moved_w2", "moved_null", "moved_p"} <= {*studied.to_pandas().columns}
+
+
+def test_a_group_that_is_lost_at_a_step_does_not_hide_the_others():
+    def lost(kind: str, layer: int, step: int) -> np.ndarray:
+        damaged = kind == "shifted" and layer == STEPS.index(step)
+        return matrix(kind, layer, step) * (np.nan if damaged else 1)
+
+    found = study_weights([checkpoint(s, ("still", "shifted"), len(STEPS), lost) for s in STEPS])
+    assert [row.group.name for row in found.rows] == ["layers.*.still"]
+    assert any("no matrix of layers.*.shifted is finite up to step" in one.reason for one in found.skipped)
