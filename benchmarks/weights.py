@@ -57,12 +57,15 @@ def measure(*arguments: str) -> Measured:
         RuntimeError: it ends with an error.
     """
     began, resident, own = perf_counter(), 0, 0
-    child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    while child.poll() is None:
-        # Not `getrusage`, whose peak of a child begins with the memory of its parent.
-        resident, own = max(resident, _bytes(child.pid, "VmHWM")), max(own, _bytes(child.pid, "RssAnon"))
-        sleep(EVERY)
-    seconds, (said, _) = perf_counter() - began, child.communicate()
+    with tempfile.TemporaryFile("w+") as printed:  # a pipe that nobody reads would fill
+        child = subprocess.Popen([sys.executable, *arguments], stdout=printed, stderr=subprocess.DEVNULL)
+        while child.poll() is None:
+            # Not `getrusage`, whose peak of a child begins with the memory of its parent.
+            resident, own = max(resident, _bytes(child.pid, "VmHWM")), max(own, _bytes(child.pid, "RssAnon"))
+            sleep(EVERY)
+        seconds = perf_counter() - began
+        printed.seek(0)
+        said = printed.read()
     if child.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {child.returncode}")
     return Measured(seconds, resident, own, said)

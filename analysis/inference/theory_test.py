@@ -72,7 +72,8 @@ def chance_level(
     for _ in range(NEWTON):  # from above, monotone
         value = stdtr(freedom, q - b) - stdtr(freedom, -q - b) - 0.95
         slope = (stdtr(freedom, q - b + STEP) - stdtr(freedom, -q - b - STEP) - 0.95 - value) / STEP
-        q = q - value / slope
+        # Next to a bias of so many errors that q - b has no digits, b is the level.
+        q = q - np.divide(value, slope, out=np.zeros_like(value), where=slope > 0)
     return sigma * q
 
 

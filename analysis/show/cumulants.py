@@ -18,10 +18,8 @@ COLUMNS = 2
 """Of their panels."""
 MOST = 23
 """Patterns that a page lists; the file has all."""
-PATTERNS_CAPTION = (
-    "The cumulants of the table, in its order, of each matrix, with 95 % intervals; linear up to 0.1. Printed, at the "
-    "last epoch."
-)
+PATTERNS_CAPTION = "The cumulants of the table, in its order, of each matrix, with 95 % intervals; linear up to 0.1."
+PATTERNS_PRINTED = " Printed, at the last epoch."
 FIGURE_CAPTION = (
     "Standardised graph cumulants of each matrix over epochs, with 95 % intervals: skewness and excess kurtosis of an "
     "entry, and how much of the spread of its size is shared by the entries of a row or of a column. All are 0 for a "
@@ -31,7 +29,7 @@ TABLE_CAPTION = (
     "Graph cumulants of each matrix at every epoch: the joint cumulant of the entries on the edges of a connected "
     "graph, in units of an entry to the power of its degree, and divided by the standard deviations of the entries, "
     "both with standard errors over members; z, the cumulant over its error; q, the "
-    "p-value of 0 adjusted for the false-discovery rate within the epochs and matrices that deviate. All are 0 for "
+    "p-value of 0 adjusted for the false-discovery rate wherever anything deviates. All are 0 for "
     "every Gaussian law."
 )
 

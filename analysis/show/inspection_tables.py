@@ -42,7 +42,7 @@ def inspection(inspections: Sequence[Inspection]) -> Table:
     caption = (
         "At the inspected epochs: p-values and effect sizes of the randomisation tests of permutations, skewness "
         "and excess kurtosis by block, and how many cubic and quartic invariants deviate at a false-discovery rate of "
-        f"{LEVEL:.0%} within the epochs and layers that deviate."
+        f"{LEVEL:.0%} wherever anything deviates."
     )
     return Table(header, tuple(map(_row, inspections)), caption)
 

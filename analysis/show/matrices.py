@@ -19,8 +19,8 @@ TABLE_CAPTION = (
     "The five-parameter model of every weight matrix: 2-Wasserstein distance (not squared) from its initial "
     "independent entries with standard error, 95 % interval of the true one, mean and 95 % quantile of what as many "
     "unchanged members show; the parameters with standard errors; BIC of the models; how many of the 43 cubic and "
-    f"quartic bipartite invariants deviate at a false-discovery rate of {LEVEL:.0%} within the epochs and matrices "
-    "that deviate, the largest deviation |theory - mean| / std, and the key of its graph."
+    f"quartic bipartite invariants deviate at a false-discovery rate of {LEVEL:.0%} wherever anything deviates, "
+    "the largest deviation |theory - mean| / std, and the key of its graph."
 )
 
 

@@ -8,11 +8,12 @@ from analysis.show.style import block_title
 
 CAPTION = (
     "Quantiles beside those of the fitted Gaussian model; points on the line agree with it. Above, the squared "
-    "Mahalanobis distance of the members, beside chi squared (printed: at the first and last inspected epoch): a line "
+    "Mahalanobis distance of the members, beside chi squared: a line "
     "flatter than the diagonal means tails lighter than Gaussian, a steeper one means heavier tails or members of "
     "different scale; 95 % of the quantiles of Gaussian ensembles lie in the grey band, each by itself. Below, the "
-    "whitened coordinates of each block, beside the standard normal law (printed: at the last one)."
+    "whitened coordinates of each block, beside the standard normal law."
 )
+PRINTED = " Printed, above at the first and last inspected epoch, below at the last one."
 
 
 def draw_quantiles(inspections: Sequence[Inspection]) -> Chart:

@@ -90,7 +90,7 @@ def invariants(statistics: Statistics) -> Table:
     caption = (
         "The invariants: mean, standard deviation and standard error over members; of degree 3 and 4 the model's "
         "exact expectation, its deviation |theory - mean| / std, z, the difference over its standard error, and q, the "
-        "p-value adjusted for the false-discovery rate within the epochs and layers that deviate."
+        "p-value adjusted for the false-discovery rate wherever anything deviates."
     )
     return Table(("epoch", "layer", "invariant", "mean", "std", "se", "theory", "deviation", "z", "q"), rows, caption)
 
@@ -178,7 +178,7 @@ def models(statistics: Statistics) -> Table:
         "The smallest model of the family that Wald tests accept at 5 % together with all models that contain it; the "
         "eight identities of independent row and column permutations, and the Gaussian law, each with p-value and "
         "effect size; the models that AIC, BIC and the held-out likelihood prefer; how many of the predicted "
-        "invariants deviate at a false-discovery rate of 5 % within the epochs and layers that deviate, and the "
+        "invariants deviate at a false-discovery rate of 5 % wherever anything deviates, and the "
         "largest deviation in standard deviations. Where the Gaussian law is rejected, AIC and BIC prefer too many "
         "parameters, and best_held_out is to be trusted."
     )

@@ -1,6 +1,7 @@
 """`pigmm compare`: finished runs, or analysed ensembles, side by side, and how each two of them differ."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from itertools import combinations, count
 from pathlib import Path
@@ -79,7 +80,9 @@ def compare_runs(
             "with one --symmetry"
         )
     with RunFolder.open(out, COMPARISON) as folder:
-        return write_comparison(folder, side_by_side(finished), finished)
+        # Some layers alone are compared by the width study only, which no options of `compare` make again.
+        given = ("pigmm", "compare", *map(str, folders.values()), "--symmetry", symmetry, "--out", str(out))
+        return write_comparison(folder, side_by_side(finished), finished, "" if layers else shlex.join(given))
 
 
 def named_runs(paths: Sequence[Path]) -> dict[str, Path]:
@@ -181,7 +184,9 @@ def side_by_side(finished: Mapping[str, Finished]) -> SideBySide:
     return SideBySide(runs, pairs)
 
 
-def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[str, Finished]) -> Path:
+def write_comparison(
+    folder: RunFolder, several: SideBySide, finished: Mapping[str, Finished], command: str = ""
+) -> Path:
     """Write everything a reader looks at, in place of an earlier comparison; returns the path of the report."""
     pictures = {name: comparison_figures.draw(several, name) for name in comparison_figures.available(several)}
     for earlier in ("figures", "tables"):
@@ -214,5 +219,5 @@ def write_comparison(folder: RunFolder, several: SideBySide, finished: Mapping[s
         for name, table in part.tables.items():
             folder.write_text(f"tables/{name}.csv", table.csv())
         shown |= {name: write_picture(folder, name, drawn) for name, drawn in part.figures.items()}
-    page = comparison_document(several, runs, tuple(pictures), [part.section for part in parts])
+    page = comparison_document(several, runs, tuple(pictures), [part.section for part in parts], command)
     return folder.write_text("report.html", document(page, shown))

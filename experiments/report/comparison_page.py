@@ -1,6 +1,5 @@
 """The page of a comparison: what was compared, how the runs stand, how far they are apart, and where it is all from."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -44,7 +43,9 @@ Runs = Mapping[str, Mapping[str, Any]]
 """Of each run its folder, the SHA-256 of its results.nc and its configuration, as in comparison.json."""
 
 
-def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], parts: Sequence[Section]) -> Document:
+def comparison_document(
+    several: SideBySide, runs: Runs, drawn: Sequence[str], parts: Sequence[Section], command: str
+) -> Document:
     """The page; `drawn` are the names of the figures that there are, `parts` further sections on single ensembles."""
     pictures = [Picture(name, comparison_figures.FIGURES[name].caption) for name in drawn]
     learning = learning_verdict(several)
@@ -58,7 +59,6 @@ def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], p
         Section("How far they are apart", tuple(_distances(several)), (apart_verdict(several),)),
         Section("Do they train differently?", tuple(_learning(several)), (learning,) if learning else ()),
     )
-    folders = [str(run["folder"]) for run in runs.values()]
     return Document(
         f"{len(several.runs)} ensembles side by side",
         (Verdicts((*verdicts_of(sections), members_verdict(several))),),
@@ -69,7 +69,7 @@ def comparison_document(several: SideBySide, runs: Runs, drawn: Sequence[str], p
             Section("Tables", tuple(_tables(several))),
             Section("Provenance", tuple(_provenance(runs))),
         ),
-        shlex.join(("pigmm", "compare", *folders, "--out", "DIR")),
+        command,
     )
 
 
@@ -93,7 +93,7 @@ def _last_epochs(several: SideBySide) -> Iterator[Content]:
         "distance of the fitted model to the initial i.i.d. Gaussian (the nearest one where the initial law is "
         "unknown) with the 95 % interval of the true one, what unchanged members would show, and the distance relative "
         "to the norm of the initial matrices; the smallest model that Wald tests accept; how many of the predicted "
-        "invariants deviate at a false-discovery rate of 5 % within the epochs and layers that deviate at all, and the "
+        "invariants deviate at a false-discovery rate of 5 % wherever anything deviates, and the "
         "largest deviation in standard deviations."
     )
     header = ("run", "layer", "epoch", "members", "accuracy", "W2", "unchanged", "W2 / norm")

@@ -1,19 +1,10 @@
 """What a page says, as data: text, tables and figures, which `page.document` renders in one place."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from analysis.symmetry import Symmetry
 from invariants import Graph
-
-OF_EPOCHS = (
-    r" within the epochs and \w+ that deviate(?: at all)?",
-    r" \(printed: [^)]*\)",
-    r" Printed, at the last epoch\.",
-    r" before training and after it, of kept matrices at epochs between, too,",
-)
-"""What is said of several epochs only."""
 
 
 class Sketch(NamedTuple):
@@ -70,11 +61,6 @@ def by_epoch(header: Sequence[str], rows: Sequence[Sequence[Cell]], several: boo
     if several:
         return Grid(header, rows)
     return Grid((header[0], *header[2:]), [(row[0], *row[2:]) for row in rows])
-
-
-def without_epochs(text: str, several: bool) -> str:
-    """A text without what it says of epochs, where there are not several."""
-    return text if several else re.sub("|".join(OF_EPOCHS), "", text)
 
 
 class Tiles(NamedTuple):

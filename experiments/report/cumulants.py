@@ -9,6 +9,7 @@ from analysis.show.cumulants import (
     FIGURE_CAPTION,
     MOST,
     PATTERNS_CAPTION,
+    PATTERNS_PRINTED,
     cumulants_table,
     draw_cumulants,
     draw_patterns,
@@ -30,7 +31,6 @@ from experiments.report.content import (
     Section,
     drawn_graph,
     explained,
-    without_epochs,
 )
 from experiments.report.figures import Drawn, picture
 from experiments.report.outputs import Part
@@ -61,8 +61,9 @@ def section(statistics: Statistics, remarks: Sequence[str] = ()) -> Section:
         "over their permutations."
     )
     shown: list[Content] = [explained(about), *map(Paragraph, remarks), *_table(statistics)]
-    shown.append(Picture(PATTERNS, without_epochs(PATTERNS_CAPTION, len(statistics.epochs) > 1)))
-    if len(statistics.epochs) > 1:
+    several = len(statistics.epochs) > 1
+    shown.append(Picture(PATTERNS, PATTERNS_CAPTION + PATTERNS_PRINTED * several))
+    if several:
         shown.append(Picture(NAME, FIGURE_CAPTION))
     return Section(TITLE, shown, (gaussian_verdict(statistics),))
 
@@ -99,11 +100,10 @@ def _table(t: Statistics) -> tuple[Content, ...]:
     left = len(symmetry.patterns) - len(rows) + 1
     about = (
         f"Standardised cumulants{when(t)} ± standard error over members; in the drawings {nodes}. An "
-        f"asterisk marks those that differ from 0 at a false-discovery rate of {LEVEL:.0%} within the epochs and "
-        "matrices that deviate at all."
+        f"asterisk marks those that differ from 0 at a false-discovery rate of {LEVEL:.0%} wherever anything deviates."
     )
     more = f" The {left} without a name that are least clear are in the file only." if left else ""
-    said = Paragraph(without_epochs(about, len(t.epochs) > 1) + more)
+    said = Paragraph(about + more)
     return said, Grid(header, rows), Files([(f"tables/{NAME}.csv", "csv")])
 
 

@@ -65,7 +65,7 @@ def _table(t: Statistics) -> tuple[Content, ...]:
     about = explained(
         "Distance from the initial independent entries, the 95 % interval of the true one, and what chance makes of it "
         "on average; variances relative to that of an initial entry; number of predicted invariants that deviate at a "
-        "false-discovery rate of 5 % within the epochs and matrices that deviate at all; the largest deviation "
+        "false-discovery rate of 5 % wherever anything deviates; the largest deviation "
         "|theory − mean| / std and its graph."
     )
     return about, Grid(header, rows)

@@ -9,7 +9,7 @@ from analysis.inference.randomisation import Permutations
 from analysis.inspection import PERMUTATIONS, Findings, Inspection
 from analysis.model.status import OK
 from analysis.show.inspection_tables import TABLES, largest, significant
-from analysis.show.quantiles import CAPTION, draw_quantiles
+from analysis.show.quantiles import CAPTION, PRINTED, draw_quantiles
 from analysis.show.tables import block_key
 from experiments.report import page
 from experiments.report.content import (
@@ -23,7 +23,6 @@ from experiments.report.content import (
     by_epoch,
     drawn_graph,
     explained,
-    without_epochs,
 )
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
@@ -52,7 +51,7 @@ def section(findings: Findings) -> Section:
     """The section of the report: a table, the figure, and what was left out."""
     inspections, remarks = findings
     remarks += tuple(f"{one.layer} at epoch {one.epoch}: {one.status}." for one in inspections if one.status != OK)
-    caption = without_epochs(CAPTION, _several(inspections))
+    caption = CAPTION + PRINTED * _several(inspections)
     shown: list[Content] = [*_table(inspections), Picture(FIGURE, caption)] if inspections else []
     verdicts = (whole_law_verdict(inspections), tails_verdict(inspections)) if inspections else ()
     return Section(TITLE, [*shown, *map(Paragraph, remarks)], verdicts)
@@ -132,11 +131,11 @@ def _table(inspections: Sequence[Inspection]) -> tuple[Content, ...]:
     about = (
         "The largest group of permutations accepted at 5 % a test, with the p-values of the randomisation tests, which "
         f"are at least 1/{1 + PERMUTATIONS}; excess kurtosis, 0 for a Gaussian law, of the block where it is clearest; "
-        "number of invariants that deviate at a false-discovery rate of 5 % within the epochs and layers that deviate "
-        f"at all, and the largest deviation |theory − mean| / std.{block_key(first.symmetry)}"
+        "number of invariants that deviate at a false-discovery rate of 5 % wherever anything deviates, "
+        f"and the largest deviation |theory − mean| / std.{block_key(first.symmetry)}"
     )
     several, links = _several(inspections), Files([(f"tables/{table}.csv", f"{table}.csv") for table in TABLES])
-    return explained(without_epochs(about, several)), by_epoch(header, rows, several), links
+    return explained(about), by_epoch(header, rows, several), links
 
 
 def _row(one: Inspection) -> tuple[Cell, ...]:

@@ -26,7 +26,6 @@ from experiments.report.content import (
     drawn_invariant,
     lists_edges,
     verdicts_of,
-    without_epochs,
 )
 from experiments.report.key_numbers import key_numbers
 from experiments.report.verdicts import moved_verdict, predicted_verdict, sure_verdict, symmetry_verdict, when
@@ -163,7 +162,7 @@ def _table(t: Statistics, name: str, table: tables.Table) -> Folded:
     rows = [tuple(drawn.get(cell, cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows]
     several = len(t.epochs) > 1
     grid = Grid(header, rows) if several else Grid(header[1:], [row[1:] for row in rows])
-    caption = Paragraph(without_epochs(table.caption, several))
+    caption = Paragraph(table.caption)
     content = (caption, grid, Files([(f"tables/{name}.csv", "csv")]))
     return Folded(f"{name} ({len(table.rows)} rows)", content)
 

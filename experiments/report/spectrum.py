@@ -20,7 +20,6 @@ from experiments.report.content import (
     Section,
     by_epoch,
     explained,
-    without_epochs,
 )
 from experiments.report.figures import picture
 from experiments.report.outputs import Part
@@ -28,15 +27,15 @@ from experiments.report.outputs import Part
 TITLE = "Singular values"
 FILE = "spectrum"
 ABOUT = (
-    "The singular values of every weight matrix before training and after it, of kept matrices at epochs between, too, "
-    "beside those that the fitted Gaussian law expects at this size: the law of simultaneous permutations for square "
-    "layers, that of separate permutations for others. The moments tr (M Mᵀ)ᵏ are exact expectations, tested as all "
-    "invariants are (k = 1 is fitted). Above the bulk: how many singular values of a member exceed what the largest "
-    "one of independent entries of the fitted variance stays below in 95 %; expected: by the fitted law, with the band "
-    "of 95 % of its ensembles. Predicted outliers: where the mean and the variances of rows and columns push singular "
-    "values of large matrices out of the bulk. Radius: the largest absolute value of an eigenvalue of square matrices, "
-    "with the band."
+    "The singular values of every weight matrix{}, beside those that the fitted Gaussian law expects at this size: "
+    "the law of simultaneous permutations for square layers, that of separate permutations for others. The moments tr "
+    "(M Mᵀ)ᵏ are exact expectations, tested as all invariants are (k = 1 is fitted). Above the bulk: how many "
+    "singular values of a member exceed what the largest one of independent entries of the fitted variance stays "
+    "below in 95 %; expected: by the fitted law, with the band of 95 % of its ensembles. Predicted outliers: where "
+    "the mean and the variances of rows and columns push singular values of large matrices out of the bulk. Radius: "
+    "the largest absolute value of an eigenvalue of square matrices, with the band."
 )
+IN_TRAINING = " before training and after it, of kept matrices at epochs between, too"
 ABSENT = (
     "Singular values of {} were not recorded by the version that made this run, nor were the matrices kept: run again "
     "to see them."
@@ -96,7 +95,7 @@ def spectrum_part(spectra: Mapping[Place, Spectrum], layers: Sequence[str] = ())
 
 def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
     several = len({place.epoch for place in spectra}) > 1
-    yield explained(without_epochs(ABOUT, several))
+    yield explained(ABOUT.format(IN_TRAINING if several else ""))
     header = (
         "layer",
         "epoch",

@@ -46,7 +46,10 @@ def _rejection(t: Statistics, layers: Sequence[int]) -> str:
         return ""
     if model == t.symmetry.full:
         p = t.model_p[-1, layers]
-        return f", all smaller ones rejected (p ≤ {page.probability(float(np.nanmax(p)))})" if _any(p < LEVEL) else ""
+        if not _any(p < LEVEL):
+            return ""
+        largest = float(np.nanmax(p))
+        return ", as no smaller one holds" + (f" (p ≤ {page.probability(largest)})" if largest < LEVEL else "")
     p = t.model_p[-1, layers, t.models.index(model)]
     return f" (p = {page.probability(float(np.nanmin(p)))})" if _any(np.isfinite(p)) else ""
 
@@ -73,9 +76,13 @@ def moved_verdict(t: Statistics) -> Verdict:
     """The layer whose law is furthest from the initial one at the last epoch, with its interval and that of chance."""
     trained, distance = len(t.epochs) > 1, t.w2[-1] / t.root_size
     question = MOVED if trained else APART
+    if t.published and _any(np.isfinite(distance)):
+        i = int(np.nanargmax(distance))
+        said = f"{t.layers[i]} is furthest{when(t)}, at W2 = {t.w2[-1, i]:.3g}; as published, it has no error."
+        return Verdict(question, [said])
     if not _any(np.isfinite(t.w2_null_upper[-1]) & np.isfinite(distance)):
         return Verdict(question, [UNKNOWN.format("this needs more members")])
-    i = int(np.nanargmax(distance))
+    i = int(np.nanargmax(np.where(np.isfinite(t.w2_null_upper[-1]), distance, np.nan)))
     w2, low, high, null, upper = (
         float(values[-1, i]) for values in (t.w2, t.w2_low, t.w2_high, t.w2_null, t.w2_null_upper)
     )

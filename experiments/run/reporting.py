@@ -105,11 +105,11 @@ def report(folder: RunFolder, published: bool = False) -> Path:
         matrices = kept_matrices(run.results, key)
         inspecting = pool.submit(inspect_recording, run.recording, matrices)
         all_matrices = every_matrix_of(run.results)
-        singular = spectra_of_run(run.results, matrices, key)
-        decomposing = pool.submit(spectra_of, (run.recording, all_matrices), singular)
         predicting = pool.submit(predictions_of, all_matrices)
         connecting = pool.submit(recorded_layers_part, layers_of(run.results), run.results["matrix"].values.tolist())
         coupling = pool.submit(study_couplings, all_matrices, key)
+        singular = spectra_of_run(run.results, matrices, key)
+        decomposing = pool.submit(spectra_of, (run.recording, all_matrices), singular)
         steps.begin(f"fitting models at {len(run.recording.epochs)} epochs, testing symmetries")
         square = study_recording(run.recording, laws)
         if published:

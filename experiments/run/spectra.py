@@ -46,15 +46,17 @@ def spectra_of_run(
         matrices: of each square layer at the positions of epochs; None where they were not kept.
         positions: of these epochs.
     """
-    found = []
+    found, recorded = [], []
     if "singular_values" in results:
         singular, radius = results["singular_values"].values, results["spectral_radius"].values
         sides = np.minimum(results["rows"].values, results["columns"].values)
         values = [SpectralValues(singular[:, :, k, :side], radius[:, :, k]) for k, side in enumerate(sides)]
         recorded = np.searchsorted(results["epoch"].values, results[EPOCH].values).tolist()
         found.append(SpectraRecording(recorded, tuple(map(str, results["matrix"].values)), tuple(values)))
-    if matrices is not None:
-        found.append(spectra_of_matrices(matrices, positions, results["layer"].values.tolist()))
+    left = [k for k, position in enumerate(positions) if position not in recorded]
+    if matrices is not None and left:
+        stacks = [stack[:, left] for stack in matrices]
+        found.append(spectra_of_matrices(stacks, [positions[k] for k in left], results["layer"].values.tolist()))
     return found
 
 
