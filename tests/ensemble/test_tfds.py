@@ -39,7 +39,7 @@ mnist.MNIST.URL = {!r}
 
 PREPARE = """
 import sys
-from ensemble.data import _prepare, load
+from ensemble.data import load
 
 load("mnist", tfds_dir=sys.argv[1])
 """
@@ -47,7 +47,7 @@ load("mnist", tfds_dir=sys.argv[1])
 READ = """
 import sys
 import numpy as np
-from ensemble.data import _prepare, load
+from ensemble.data import load
 
 data = load("mnist", tfds_dir=sys.argv[1])
 assert not any(name.partition(".")[0] == "tensorflow" for name in sys.modules)

@@ -233,3 +233,9 @@ def test_chance_leaves_five_percent_of_biased_deviations_above_its_level(bias):
     test = TheoryTest(std, std, error, bias * error, "ok")
     level, freedom = chance_level(test, std, members, SQUARE)[0] * std[0] / error[0], members - 1 - 13
     assert t.sf(level - bias, freedom) + t.sf(level + bias, freedom) == pytest.approx(0.05, rel=1e-4)
+
+
+def test_beside_a_bias_of_very_many_errors_the_level_is_the_bias():
+    one = np.ones(1)
+    test = TheoryTest(one, one, 1e-15 * one, 3.0 * one, "ok")
+    assert chance_level(test, 2.0 * one, 20, SQUARE) == pytest.approx(1.5)

@@ -58,7 +58,7 @@ def test_intervals_cover_and_p_is_uniform_without_effects(of_rows):
     covered = np.mean([one.mean.low <= 0 <= one.mean.high for one in found])
     of_rest = np.mean([one.variances.low[-1] <= 1 <= one.variances.high[-1] for one in found])
     assert 0.92 < of_rest < 0.98  # three binomial errors
-    assert covered > 0.90
+    assert 0.917 < covered < 0.99  # three binomial errors; conservative where there are no effects
     rejected = np.mean([one.p[at] < 0.05 for one in found])
     low, high = (0.9, 1.0) if of_rows else (0.017, 0.083)
     assert low < rejected <= high

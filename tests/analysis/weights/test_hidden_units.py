@@ -80,8 +80,10 @@ def test_a_planted_connection_is_found_and_said_and_none_where_there_is_none():
     assert "sums of incoming and outgoing weights belong together" in unit_sentence(one)
     assert unit_sentence(one).split(" (")[0] in " ".join(repr(found).split())
     assert unit_entry(one)["hidden"][0]["correlation"]["rho"] == row["rho"]
-    p = [dict(zip(HEADER, unit_row(study_weights(blocks(0.0, s)).units[0]), strict=True))["p_sums"] for s in range(8)]
-    assert np.mean(np.array(p, float) < 0.05) < 0.4
+    units = [study_units(linked(blocks(0.0, seed))[0]) for seed in range(20)]
+    p = [float(one.layers.randomisation.relabelled_sums[0]) for one in units if one]
+    assert len(p) == 20
+    assert np.sum(np.array(p) < 0.05) <= 4  # more are had by chance in 0.3 %
 
 
 def test_members_that_are_not_finite_are_left_out():

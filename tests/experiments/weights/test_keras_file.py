@@ -1,5 +1,6 @@
 """HDF5 files of Keras give what h5py wrote, and those that refer to others or lie are refused."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,6 +96,13 @@ def test_groups_that_hold_themselves_end(tmp_path):
         file["a/again"] = file["a"]
     (weights,) = open_weights(tmp_path / "m")
     assert [tensor.name for tensor in weights.tensors] == ["a/kernel"]
+
+
+def test_the_process_that_reads_has_little_memory_and_time(path):
+    lines = "import resource as r, sys; from experiments.store import hdf5; hdf5.main(); sys.stdout.flush(); "
+    lines += "print(r.getrlimit(r.RLIMIT_AS), r.getrlimit(r.RLIMIT_CPU))"
+    done = subprocess.run([sys.executable, "-c", lines, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{(hdf5.MEMORY,) * 2} {(hdf5.SECONDS,) * 2}"
 
 
 @pytest.mark.parametrize("fault", ["while True: pass", "bytearray(10**10)", "raise SystemExit(9)", "print('{')"])
