@@ -16,6 +16,7 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.tails import power_tail
 from analysis.inference.two_way import Mean, TwoWay, mean_of, two_way
 from analysis.model.marchenko_pastur import Bulk, tracy_widom_tail
+from analysis.model.singular_values import of_gram
 from analysis.model.status import joined
 from analysis.symmetry import Symmetry
 from analysis.symmetry.choice import layout_of, single_with_symmetry
@@ -179,8 +180,8 @@ def _gram(
 
 
 def _largest(gram: Float[np.ndarray, "p p"], layout: Symmetry) -> LargestSingular:
-    singular = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
-    squares, block = np.sum(singular**2), layout.blocks[-1]
+    singular, block = of_gram(gram), layout.blocks[-1]
+    squares = np.sum(singular**2)
     rows, columns = layout.shapes[0]
     copies = 1 if layout.tensors.separate else 2  # of each entry
     bulk = Bulk(float(squares) / max(copies * block.dimension, 1), rows - 1, columns - 1)

@@ -33,7 +33,11 @@ def singular_values(stack: Float[np.ndarray, "*batch m n"]) -> Float[np.ndarray,
     sigma_1 / sigma, and at most 1e-7 of sigma_1.
     """
     transposed = np.swapaxes(stack, -2, -1)
-    gram = stack @ transposed if stack.shape[-2] <= stack.shape[-1] else transposed @ stack
+    return of_gram(stack @ transposed if stack.shape[-2] <= stack.shape[-1] else transposed @ stack)
+
+
+def of_gram(gram: Float[np.ndarray, "*batch p p"]) -> Float[np.ndarray, "*batch p"]:
+    """Singular values, from the largest, of matrices of which M M^T or M^T M is known."""
     return np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[..., ::-1], 0))
 
 

@@ -219,6 +219,11 @@ def constant_diagonal(stack: Float[np.ndarray, "N D D"]) -> float | None:
     return float(np.median(diagonal))
 
 
+def less_constant_diagonal(stack: Float[np.ndarray, "N D D"]) -> Float[np.ndarray, "N D D"]:
+    """The same with 0 on the diagonal if that is one constant in all of them."""
+    return stack if constant_diagonal(stack) is None else np.where(np.eye(stack.shape[1], dtype=bool), 0.0, stack)
+
+
 def _tensors_with_diagonal(dim: Number, root: Callable[[Number], Any]) -> Tensors:
     means, v0 = trivial_tensors(dim)
     rows, rest = (
@@ -269,11 +274,3 @@ def _less(whole: Deltas, *parts: Deltas) -> Deltas:
 
 def _expanded(*parts: Deltas) -> tuple[Expansion, ...]:
     return tuple(tensors.expand(part, slots=4) for part in parts)
-
-
-def less_constant_diagonal(stack: Float[np.ndarray, "N D D"]) -> Float[np.ndarray, "N D D"]:
-    """The same with 0 on the diagonal if that is one constant, up to rounding, in all of them."""
-    diagonal = np.diagonal(stack, axis1=1, axis2=2)
-    if not np.ptp(diagonal) <= ROUNDING * np.max(np.abs(stack), initial=0.0):
-        return stack
-    return np.where(np.eye(stack.shape[1], dtype=bool), 0.0, stack)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from analysis.model.singular_values import of_gram
 from analysis.symmetry import Separate
 from invariants import Graph
 
@@ -135,5 +136,5 @@ def singular_values(sums: Sums) -> Float[np.ndarray, "k p"]:
     values = np.full(sums.columns.shape[1:], np.nan)
     for k, gram in enumerate(sums.gram):
         if np.isfinite(gram).all():
-            values[k] = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0.0))
+            values[k] = of_gram(gram)
     return values

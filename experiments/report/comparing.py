@@ -22,6 +22,7 @@ from experiments.report.comparing_cumulants import compared_cumulants_part
 from experiments.report.comparing_spectra import compared_spectra_part
 from experiments.report.comparison_page import comparison_document
 from experiments.report.figures import rendered, write_picture
+from experiments.report.outputs import write_part
 from experiments.report.page import document
 from experiments.report.spectrum import spectra_of
 from experiments.run.laws import initial_laws
@@ -210,14 +211,12 @@ def write_comparison(
         compared_cumulants_part({name: last_cumulants(run.patterns) for name, run in finished.items()}),
         compared_spectra_part({name: run.spectra for name, run in finished.items()}),
     )
-    content = {"schema": SCHEMA, "runs": runs, "between": entries, **trained, **parts[0].json, **parts[1].json}
-    folder.write_json("comparison.json", content)
+    of_parts = {name: value for part in parts for name, value in part.json.items()}
+    folder.write_json("comparison.json", {"schema": SCHEMA, "runs": runs, "between": entries, **trained, **of_parts})
     for name, table in comparison_tables.TABLES.items():
         folder.write_text(f"tables/{name}.csv", table(several).csv())
     shown = {name: write_picture(folder, name, rendered(figure)) for name, figure in pictures.items()}
     for part in parts:
-        for name, table in part.tables.items():
-            folder.write_text(f"tables/{name}.csv", table.csv())
-        shown |= {name: write_picture(folder, name, drawn) for name, drawn in part.figures.items()}
+        shown |= write_part(folder, part._replace(json={}))
     page = comparison_document(several, runs, tuple(pictures), [part.section for part in parts], command)
     return folder.write_text("report.html", document(page, shown))

@@ -72,7 +72,8 @@ def report_document(
     t = statistics
     settings = {path.split(".")[-1]: value for path, value in _flat(config)}
     title = "Weight matrices of an ensemble"
-    pictures = [Picture(name, figures.plots(t)[name].caption) for name in drawn]
+    plots = figures.plots(t)
+    pictures = [Picture(name, plots[name].caption) for name in drawn]
     key = Section("Key numbers", tuple(key_numbers(t)), (moved_verdict(t), predicted_verdict(t), sure_verdict(t)))
     answers = (symmetry_verdict(t)._replace(section=key.title), *verdicts_of([*first, key, *sections]))
     opening = _what_was_run(t, settings, bool(config.get("start")))
@@ -137,9 +138,8 @@ def _published() -> tuple[Content, ...]:
 
 def _drawn_invariants(t: Statistics) -> Folded:
     rows = [
-        (drawn_graph(t.symmetry, graph), name, degree, "fitted" if k < t.low.stop else "predicted")
+        (drawn_graph(t.symmetry, graph), name, graph.degree, "fitted" if k < t.low.stop else "predicted")
         for k, (name, graph) in enumerate(zip(t.names, t.graphs, strict=True))
-        for degree in (graph.degree,)
     ]
     nodes = "filled dots are rows, open ones columns" if t.symmetry.tensors.separate else "dots are indices"
     about = f"Each is a sum over all indices of a product of entries: {nodes}, each line is one entry."

@@ -77,7 +77,7 @@ def is_one_ensemble(paths: Sequence[Path]) -> bool:
 
 
 def list_weights(paths: Sequence[Path], choice: Choice) -> str:
-    """Names, shapes and types of all arrays, and the groups that are formed of them, without reading numbers.
+    """Names, shapes and types of all arrays, and the groups that are formed of them.
 
     Raises:
         UserError: the files cannot be opened, or a pattern fits no name.

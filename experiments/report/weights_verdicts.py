@@ -14,9 +14,9 @@ from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
 from experiments.report import page
 from experiments.report.content import Verdict
+from experiments.report.verdicts import GAUSSIAN, MOVED, SURE, SYMMETRY
 
-UNUSUAL, SYMMETRY, GAUSSIAN = "What is unusual?", "Which symmetry holds?", "How Gaussian?"
-ODD, MOVED, SURE, APART = "Who does not fit?", "What moved?", "How sure?", "Are the laws apart?"
+UNUSUAL, ODD, APART = "What is unusual?", "Who does not fit?", "Are the laws apart?"
 
 
 def study_verdicts(study: ModelStudy) -> Iterator[Verdict]:

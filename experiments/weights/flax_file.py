@@ -10,10 +10,8 @@ from pathlib import Path
 from analysis.weights.tensors import Tensor, Weights
 from experiments.weights.cursor import Cursor
 from experiments.weights.kinds import kind
-from experiments.weights.regions import LONGEST, Region, tensors_at, unreadable
+from experiments.weights.regions import LONGEST, OTHER, Region, tensors_at, unreadable
 
-OTHER = ("opt_state", "optimizer")
-"""What a training state has besides the weights."""
 CHUNKS = "__msgpack_chunked_array__"
 DEEPEST = 64
 _EXTENSION = 1  # what Flax gives its arrays

@@ -1,7 +1,6 @@
 """One matrix as text, such as a table of correlations: lines of numbers, with or without names of rows and columns."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -46,13 +45,13 @@ def is_matrix(path: Path) -> bool:
 
 
 def open_matrix(path: Path) -> Weights:
-    """The matrix in a file of text.
+    """The matrix in a file of text, which has to be read to know its shape.
 
     Raises:
         ValueError: a line holds something else than numbers, or more or fewer than the first.
     """
-    read = partial(_read, path, _layout(path))
-    return Weights(path.name, (Tensor(ARRAY, read().shape, "text", read),), "out_in")
+    matrix = _read(path, _layout(path))
+    return Weights(path.name, (Tensor(ARRAY, matrix.shape, "text", lambda: matrix),), "out_in")
 
 
 def _read(path: Path, layout: Layout) -> np.ndarray:

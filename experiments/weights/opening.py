@@ -16,7 +16,7 @@ from experiments.weights.runs import is_run, open_run
 def open_weights(path: Path) -> tuple[Weights, ...]:
     """The models in a file or folder: several where a folder has many files or checkpoints, in the order of numbers.
 
-    Nothing in a file is executed, and no number is read before it is asked for.
+    Nothing in a file is executed, and no number is read before it is asked for, but of tables, ONNX and runs.
 
     Raises:
         UserError: nothing is there, or it is damaged or hostile, or holds no weights, or needs a package that is not

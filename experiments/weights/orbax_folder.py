@@ -15,12 +15,10 @@ from experiments.weights.json_files import LARGEST, read_object
 from experiments.weights.kinds import KINDS
 from experiments.weights.links import refuse_outside
 from experiments.weights.numpy_files import COMPRESSION, SMALL
-from experiments.weights.regions import LONGEST, refuse_repeated, refuse_shape, unreadable
+from experiments.weights.regions import LONGEST, OTHER, refuse_repeated, refuse_shape, unreadable
 
 METADATA = "_METADATA"
 MERGED = "manifest.ocdbt"  # there if the arrays lie in one database, rather than in a folder each
-OTHER = ("opt_state", "optimizer")
-"""What a training state has besides the weights."""
 VALUES = ("jax.Array", "np.ndarray", "scalar")
 """What arrays are called in the description of a tree, which has other leaves, too."""
 

@@ -14,6 +14,8 @@ from analysis.weights.tensors import Tensor
 from experiments.errors import UserError
 
 ARRAY = "array"  # the name of one that has none
+OTHER = ("opt_state", "optimizer")
+"""What a training state has besides the weights."""
 LONGEST = 500  # letters of a name: long ones, repeated for many arrays, would fill the memory
 DIMENSIONS = 64  # the most that NumPy has
 
