@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int, PyTree
 
 from ensemble.config import TrainConfig
+from ensemble.continuing import Finished
 from ensemble.data import Dataset
 from ensemble.examine import Examine
 from ensemble.footprint import ran_out_of_memory
@@ -32,6 +33,8 @@ class Moment(NamedTuple):
     """Network-epochs finished."""
     total: int
     """Network-epochs of the whole training."""
+    epoch: int
+    """Epochs that the members of the chunk have finished."""
     snapshot: Callable[[], Snapshot]
     """Fetches everything from the devices; call it only to save."""
 
@@ -56,6 +59,7 @@ def train(
     initial: Initial = drawn,
     say: Callable[[str], None] = print,
     examine: Examine = nothing,
+    begin: Finished | None = None,
 ) -> TrainResult:
     """Train an ensemble and record every member before training and after every epoch.
 
@@ -83,15 +87,16 @@ def train(
             which others are asked for.
         say: called with a message when the chunk was halved.
         examine: what to compute on the host of each weight matrix before training and after it.
+        begin: a training of fewer epochs that these members have had; its epochs are left blank in the record.
 
     Raises:
         ValueError: the training set is smaller than one batch.
         DoesNotFit: not one member fits into the memory of a device, or not the chunk that was asked for.
-        SnapshotError: `resume` is not of this training.
+        SnapshotError: `resume` or `begin` is not of this training.
     """
     refuse_large_batch(config, data)
     numbers = np.arange(config.members) if members is None else members
-    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk, examine)
+    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk, examine, begin)
     record = trainer.allocate(resume)
     start, saved = (resume.start, trainer.usable(resume)) if resume else (0, None)
     while start < len(numbers):
@@ -129,9 +134,10 @@ def _train_chunk(
     epochs, stop = trainer.config.epochs, start + trainer.chunk
     rows = jax.tree.map(lambda whole: whole[start:stop], record)
     kept = jax.tree.map(lambda whole: whole[:stop], record)
+    saved = saved or trainer.begun(start)
     for finished, fetch in trainer.run(chunk, rows, *(saved.state, saved.epoch) if saved else (None, 0)):
         done = start * epochs + len(chunk) * finished
-        on_epoch(Moment(done, trainer.members * epochs, _Deferred(start, finished, fetch, kept)))
+        on_epoch(Moment(done, trainer.members * epochs, finished, _Deferred(start, finished, fetch, kept)))
 
 
 class _Deferred(NamedTuple):

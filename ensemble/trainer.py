@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int, Int32, PyTree
 
 from ensemble.config import TrainConfig
+from ensemble.continuing import Finished, named_state, refuse_other_network
 from ensemble.data import Dataset
 from ensemble.examine import Examine, blank, ends, examine_members
 from ensemble.footprint import DoesNotFit, chunk_shapes, ran_out_of_memory, shared_programs
@@ -42,8 +43,9 @@ class Trainer:
         count: int | None = None,
         chunk: int | None = None,
         examine: Examine = nothing,
+        begin: Finished | None = None,
     ) -> None:
-        self.config, self.data, self.initial, self.examine = config, data, initial, examine
+        self.config, self.data, self.initial, self.examine, self.begin = config, data, initial, examine, begin
         self.members = config.members if count is None else count
         self.mesh = member_mesh(devices)
         platform = self.mesh.devices.flat[0].platform
@@ -58,6 +60,8 @@ class Trainer:
                 raise
             raise DoesNotFit(f"the images do not fit {machine.on_device}: free it of other programs") from error
         self._resize(chosen)
+        if begin is not None:
+            refuse_other_network(begin, self.shapes.state, self.members, config.epochs)
 
     def _resize(self, chunk: int) -> None:
         """Train so many members at once from now on."""
@@ -113,6 +117,14 @@ class Trainer:
                 "the snapshot to resume from is of another training, or of another version of the program: "
                 "go on with that version, or delete the checkpoints to train from the beginning"
             )
+
+    def begun(self, start: int) -> Snapshot | None:
+        """Where the chunk from this position on begins, if that is not before training."""
+        if self.begin is None:
+            return None
+        leaves = [self.begin.state[name][start : start + self.chunk] for name in named_state(self.shapes.state)]
+        filled = [np.pad(leaf, [(0, self.chunk - len(leaf)), *[(0, 0)] * (leaf.ndim - 1)], "edge") for leaf in leaves]
+        return Snapshot(start, self.begin.epoch, filled, ())
 
     def run(
         self, members: Int[np.ndarray, " chunk"], rows: Record, saved: PyTree | None, epoch: int

@@ -38,7 +38,11 @@ DOORS = {
     "onnx": {"experiments/weights/onnx_file.py"},
     "tensorstore": {"experiments/weights/orbax_folder.py"},
     "ml_dtypes": {"experiments/weights/kinds.py"},
-    "safetensors": {"ensemble/file_store.py", "experiments/weights/safetensors_file.py"},
+    "safetensors": {
+        "ensemble/file_store.py",
+        "experiments/run/kept_state.py",
+        "experiments/weights/safetensors_file.py",
+    },
     "pickle": set(),
     "pickletools": {"experiments/weights/torch_pickle.py"},
 }

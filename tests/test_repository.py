@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from docs.address import edits, write_address
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -55,3 +57,28 @@ def test_commits_are_looked_at_by_the_ruff_of_ci():
     (pinned,) = [requirement for requirement in requirements("dev") if requirement.name == "ruff"]
     hooks = (ROOT / ".pre-commit-config.yaml").read_text()
     assert f"ruff-pre-commit\n    rev: {str(pinned.specifier).replace('==', 'v')}\n" in hooks
+
+
+def test_the_address_is_written_where_it_is_needed(tmp_path):
+    names = sorted({name for name, _, _ in edits("")})
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    write_address(tmp_path, "https://github.com/someone/old")
+    write_address(tmp_path, "https://github.com/someone/pigmm")
+    written = {name: (tmp_path / name).read_text() for name in names}
+    address = "https://github.com/someone/pigmm"
+    assert tomllib.loads(written["pyproject.toml"])["project"]["urls"] == {"Repository": address}
+    assert tomllib.loads(written["pyproject.toml"])["project"] == PROJECT | {"urls": {"Repository": address}}
+    assert f"\nrepository-code: {address}\n" in written["CITATION.cff"]
+    assert f'\nSOURCE = "git+{address}"\n' in written["experiments/colab.md"]
+    opened = "https://colab.research.google.com/github/someone/pigmm/blob/main/experiments/colab.ipynb"
+    for name in ("README.md", "experiments/colab.md"):
+        assert written[name].count(f"]({opened})\n") == written[name].count("Open in Colab") == 1
+    assert "/old" not in "".join(written.values())
+
+
+@pytest.mark.parametrize("address", ["", "github.com/a/b", "https://github.com/a", "https://github.com/a/b\n"])
+def test_what_is_no_address_is_refused(tmp_path, address):
+    with pytest.raises(ValueError, match="is not of the form"):
+        write_address(tmp_path, address)

@@ -118,6 +118,11 @@ def sweep(options: Namespace) -> int:
     return _print_result(sweep_widths, configs, out, _session(options))
 
 
+def extend(options: Namespace) -> int:
+    """A finished run with more epochs."""
+    return _print_result(stages.extend, Path(options.folder), options.epochs, Path(options.out), _session(options))
+
+
 def reproduce(options: Namespace) -> int:
     """Every run behind docs/results.md."""
     out, docs = Path(options.out or "runs/reproduce"), Path(options.docs) if options.docs else None
@@ -219,6 +224,7 @@ def presets(options: Namespace) -> int:
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "quickstart": quickstart,
     "run": run,
+    "extend": extend,
     "sweep": sweep,
     "reproduce": reproduce,
     "merge": merge,

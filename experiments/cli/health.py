@@ -7,7 +7,7 @@ from experiments.errors import UserError
 from experiments.hosts.cluster import tpu_slice
 from experiments.run.devices import idle_accelerators
 
-COMPILING = ("quickstart", "run", "sweep", "analyze")
+COMPILING = ("quickstart", "run", "extend", "sweep", "reproduce", "analyze")
 """Commands whose numbers come out of compiled programs."""
 
 

@@ -1,4 +1,4 @@
-"""Options of the commands that train: quickstart, run, sweep, reproduce, merge."""
+"""Options of the commands that train: quickstart, run, extend, sweep, reproduce, merge."""
 
 import argparse
 import math
@@ -25,6 +25,16 @@ def add_training(commands: Commands) -> None:
     _add_session(run)
     _add_processes(run)
     add_as_published(run)
+
+    extend = commands.add(
+        "extend",
+        "a finished run with more epochs, in another folder; trains those alone, and resumes",
+        "pigmm extend runs/quickstart --epochs 30 --out runs/longer",
+    )
+    extend.add_argument("folder", metavar="RUN", help="run folder with a state.safetensors, as --save-weights keeps it")
+    extend.add_argument("--epochs", type=int, metavar="N", required=True, help="of the longer run, all counted")
+    extend.add_argument("--out", metavar="DIR", required=True, help="run folder to make")
+    _add_session(extend)
 
     sweep = commands.add(
         "sweep",

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from experiments.errors import UserError
+from experiments.run.kept_state import STATE, gather
 from experiments.store.differences import differences
 from experiments.store.run_folder import RunFolder
 
@@ -46,6 +47,7 @@ def merge_runs(out: Path, paths: list[Path]) -> None:
         if folder.has_results():
             raise UserError(f"{out} has results already: choose another folder to merge into")
         folder.write_json("provenance.json", {"schema": 1, "merged": {str(p.path): p.provenance for p in pieces}})
+        gather(folder, [piece.path / STATE for piece in pieces], first.config["train"]["members"])
         folder.write_results(concatenated(pieces))
 
 

@@ -23,6 +23,8 @@ import xarray as xr
 
 from experiments.cli.signals import Interrupted, collected_signals
 from experiments.errors import UserError
+from experiments.run.extending import Earlier
+from experiments.run.kept_state import STATE, gather
 from experiments.run.merging import concatenated, read_part
 from experiments.run.presets import RunConfig, settings
 from experiments.run.runtime import cores
@@ -78,6 +80,7 @@ def train_parts(
     parts: list[Part],
     chunk: int,
     report: Callable[[int, int], None],
+    earlier: Earlier | None = None,
 ) -> xr.Dataset:
     """Train all parts, as many at once as there are cores, and put their recordings together.
 
@@ -88,6 +91,7 @@ def train_parts(
         parts: all of its parts, finished or not.
         chunk: members that each process trains at once.
         report: called with network-epochs done and in all.
+        earlier: the run of fewer epochs that it goes on from.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, when every process has saved and stopped.
@@ -98,6 +102,7 @@ def train_parts(
         "identity": folder.config,
         "session": session._asdict(),
         "chunk": chunk,
+        "earlier": earlier and [str(earlier.path), earlier.config.train.epochs, earlier.members.start],
     }
     workers = _Workers(request, config.train.epochs, parts, report)
     with collected_signals(workers.stop) as received, ThreadPoolExecutor(session.devices or len(cores())) as pool:
@@ -106,6 +111,7 @@ def train_parts(
         raise UserError(workers.failure)
     if received:
         raise Interrupted(received[0])
+    gather(folder, [part.path / STATE for part in parts], sum(len(part.members) for part in parts))
     return concatenated([read_part(part.path) for part in parts])
 
 

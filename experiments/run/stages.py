@@ -15,6 +15,8 @@ from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress
 from experiments.errors import UserError
 from experiments.report.outputs import REPORT
+from experiments.run.extending import MARK, Earlier, continued, earlier_run, longer, mark, refuse_other_recording
+from experiments.run.kept_state import CHUNKS
 from experiments.run.laws import refuse_unpublished
 from experiments.run.machine import this_machine
 from experiments.run.merging import MEMBERS
@@ -30,11 +32,36 @@ from experiments.run.training import CHECKPOINTS, Session, train_members
 from experiments.store.freshness import fresh
 from experiments.store.run_folder import CONFIG, RunFolder
 
-SCAFFOLDING = (CHECKPOINTS, PARTS, SESSIONS)
+SCAFFOLDING = (CHECKPOINTS, PARTS, CHUNKS, MARK, SESSIONS)
 """What a run keeps in its folder until its results are safely written."""
 
 
-def run(config: RunConfig, path: Path, session: Session, members: range | None = None, published: bool = False) -> Path:
+def extend(path: Path, epochs: int, out: Path, session: Session) -> Path:
+    """Train a finished run for more epochs, in another folder; returns the path of its report.
+
+    Args:
+        path: the folder of the run.
+        epochs: of the longer run, those that there have been counted in.
+        out: the folder of the longer run.
+        session: how it is carried out.
+
+    Raises:
+        UserError, DataError: a folder or the data cannot be used.
+        Interrupted: on SIGINT or SIGTERM, with everything saved.
+    """
+    earlier = earlier_run(path)
+    whole = len(earlier.members) == earlier.config.train.members
+    return run(longer(earlier, epochs), out, session, None if whole else earlier.members, earlier=earlier)
+
+
+def run(
+    config: RunConfig,
+    path: Path,
+    session: Session,
+    members: range | None = None,
+    published: bool = False,
+    earlier: Earlier | None = None,
+) -> Path:
     """Train if need be, analyse, and report; returns the path of the report.
 
     Args:
@@ -43,6 +70,7 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         session: how it is carried out.
         members: train these members alone, for `experiments.run.merging` to put together; None trains all.
         published: report the numbers as the paper's scripts make them.
+        earlier: the run of fewer epochs that it goes on from.
 
     Raises:
         UserError, DataError: the folder or the data cannot be used, or nothing is published for such a run.
@@ -54,13 +82,15 @@ def run(config: RunConfig, path: Path, session: Session, members: range | None =
         refuse_unpublished(config, data.classes)
     check_start(config, data.classes)
     identity = identify(config, data)
+    if earlier is not None and identity["data"] != earlier.data:
+        raise UserError(f"{earlier.path} was trained on other images than these: give its --data-dir")
     if members is not None:
         identity[MEMBERS] = [members.start, members.stop]
     trained = members or range(config.train.members)
     if not path.exists():
         plan_here(config, data, len(trained), session)  # what does not fit is refused before it leaves a folder
     with RunFolder.open(path, identity) as folder:
-        train_if_needed(folder, config, data, session, trained)
+        train_if_needed(folder, config, data, session, trained, earlier)
         place = folder.within(PUBLISHED) if published else folder
         if fresh(folder, place):
             print("finished and reported already; `pigmm report` would draw it anew", file=sys.stderr)
@@ -93,16 +123,28 @@ def identify(config: RunConfig, data: Dataset) -> dict[str, Any]:
     return settings(config) | {"data": {"name": data.name, "digest": data.digest}}
 
 
-def train_if_needed(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+def train_if_needed(
+    folder: RunFolder,
+    config: RunConfig,
+    data: Dataset,
+    session: Session,
+    members: range,
+    earlier: Earlier | None = None,
+) -> None:
     """Have the folder hold the results of these members, and nothing that was only needed to get there."""
     if not folder.has_results():
-        measure(folder, config, data, session, members)
+        measure(folder, config, data, session, members, earlier)
     for name in SCAFFOLDING:
         folder.remove(name)
 
 
-def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range) -> None:
+def measure(
+    folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range, earlier: Earlier | None
+) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
+    mark(folder, earlier, begun=any((folder.path / name).exists() for name in (CHECKPOINTS, PARTS)))
+    if earlier is not None:
+        refuse_other_recording(earlier, config, data)
     progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
     plan = plan_here(config, data, len(members), session)
     print(plan, flush=True)
@@ -113,18 +155,23 @@ def measure(folder: RunFolder, config: RunConfig, data: Dataset, session: Sessio
         stopwatch.keep()
 
     try:
-        if plan.machine.platform != "cpu" or len(parts) == 1:
-            results = train_members(folder, config, data, members, session, show, print, plan.chunk)
+        # Those of a run on several machines are finished here, on accelerators too, and are only put together.
+        if len(parts) == 1 or (plan.machine.platform != "cpu" and not all(part.finished for part in parts)):
+            begin = earlier and earlier.training(members)
+            results = train_members(folder, config, data, members, session, show, print, plan.chunk, begin)
         else:
-            results = train_parts(folder, config, session, parts, plan.chunk, show)
+            results = train_parts(folder, config, session, parts, plan.chunk, show, earlier)
     finally:
         stopwatch.store()
     origin = provenance(
         seed=config.train.seed,
         timing=stopwatch.timing(),
-        network_epochs=len(members) * config.train.epochs,
+        network_epochs=len(members) * (config.train.epochs - (earlier.config.train.epochs if earlier else 0)),
         data=data.describe(),
     )
+    if earlier is not None:
+        origin["extends"] = {"folder": str(earlier.path), "results_sha256": earlier.digest} | earlier.provenance
+        results = continued(earlier, results)
     folder.write_json("provenance.json", origin)
     folder.write_results(results)
 

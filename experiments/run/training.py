@@ -7,12 +7,13 @@ import jax
 import numpy as np
 import xarray as xr
 
-from ensemble import Dataset, Moment, train
+from ensemble import Dataset, Finished, Moment, train
 from ensemble.checkpoint import SHARE, Checkpoints
 from ensemble.footprint import DoesNotFit
 from ensemble.snapshot import SnapshotError
 from experiments.cli.signals import Interrupted, collected_signals
 from experiments.errors import UserError
+from experiments.run.kept_state import forget_later, gather_chunks, keep_chunk
 from experiments.run.models import sampled_start
 from experiments.run.observer import Observer, square_layers
 from experiments.run.presets import RunConfig
@@ -45,6 +46,7 @@ def train_members(
     report: Callable[[int, int], None],
     say: Callable[[str], None],
     chunk: int | None = None,
+    begin: Finished | None = None,
 ) -> xr.Dataset:
     """Train a range of members, from the last good checkpoint in the folder if there is one.
 
@@ -57,6 +59,7 @@ def train_members(
         report: called with network-epochs done and in all after every epoch of every chunk.
         say: called with messages for people.
         chunk: members trained at once, as `ensemble.memory.plan_memory` has chosen; None lets `train` choose.
+        begin: the training of fewer epochs that these members have had.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, with everything saved.
@@ -71,9 +74,12 @@ def train_members(
                 say(warning)
             if resume is not None:
                 say(f"resuming at member {members[resume.start]}, epoch {resume.epoch}")
+            forget_later(folder, resume, config.train.epochs)
 
             def on_epoch(moment: Moment) -> None:
                 report(moment.done, moment.total)
+                if config.save_weights and moment.epoch == config.train.epochs:
+                    keep_chunk(folder, moment.snapshot(), len(members))
                 if received or (checkpoints.due() and moment.done < moment.total):
                     checkpoints.save(moment.snapshot())
                 if received:
@@ -93,7 +99,9 @@ def train_members(
                 initial=sampled_start(config, data.classes),
                 say=say,
                 examine=examine,
+                begin=begin,
             )
     except (SnapshotError, DoesNotFit) as error:
         raise UserError(str(error)) from error
+    gather_chunks(folder, len(members))
     return to_dataset(config, data, result)

@@ -36,6 +36,8 @@ def _train(request: dict[str, Any]) -> int:
     from ensemble import DataError, load
     from experiments.cli.signals import Interrupted
     from experiments.errors import UserError
+    from experiments.run.extending import earlier_training
+    from experiments.run.kept_state import CHUNKS
     from experiments.run.presets import from_settings
     from experiments.run.training import CHECKPOINTS, Session, train_members
     from experiments.store.run_folder import RunFolder
@@ -52,9 +54,14 @@ def _train(request: dict[str, Any]) -> int:
     try:
         with RunFolder.open(Path(request["path"]), identity, patience=PATIENCE) as folder:
             data = load(config.dataset, session.data_dir)
-            results = train_members(folder, config, data, members, session, report, say, request["chunk"])
+            begin = None
+            if request["earlier"]:
+                place, epochs, first = request["earlier"]
+                begin = earlier_training(Path(place), epochs, members, first)
+            results = train_members(folder, config, data, members, session, report, say, request["chunk"], begin)
             folder.write_results(results)
-            folder.remove(CHECKPOINTS)
+            for name in (CHECKPOINTS, CHUNKS):
+                folder.remove(name)
     except (UserError, DataError) as error:
         _send(failed=str(error))
         return 2

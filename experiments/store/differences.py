@@ -20,6 +20,13 @@ def differences(stored: dict[str, Any], asked: dict[str, Any]) -> str:
     return "; ".join(found[:NAMED] + ([f"and {len(found) - NAMED} more"] if len(found) > NAMED else []))
 
 
+def is_longer(stored: dict[str, Any], asked: dict[str, Any]) -> bool:
+    """Whether a run is asked for that is the stored one with more epochs."""
+    there, now = flatten(stored), flatten(asked)
+    less, more = there.pop("train.epochs", "0"), now.pop("train.epochs", "0")
+    return there == now and less.isdigit() and more.isdigit() and int(less) < int(more)
+
+
 def flatten(settings: dict[str, Any]) -> dict[str, str]:
     """Settings by dotted name, each value as JSON; those that an earlier version did not write are filled in."""
     train = settings.get("train")

@@ -12,8 +12,8 @@ import xarray as xr
 
 from ensemble.errors import first_line
 from experiments.errors import UserError
-from experiments.store import atomic, netcdf
-from experiments.store.differences import differences
+from experiments.store import atomic, digests, netcdf
+from experiments.store.differences import differences, is_longer
 from experiments.store.lock import LOCK, acquire
 
 SCHEMA = 1
@@ -160,7 +160,7 @@ class RunFolder:
         with atomic.replacing(self.path / RESULTS) as temporary:
             temporary.write_bytes(content)
             self.remove(DIGEST)  # of older results, now that the new ones are on the disk
-        self.write_text(DIGEST, f"{hashlib.sha256(content).hexdigest()}  {RESULTS}\n")
+        self.write_text(DIGEST, digests.line(hashlib.sha256(content).hexdigest(), RESULTS))
         return self.path / RESULTS
 
     def results_digest(self) -> str:
@@ -170,11 +170,9 @@ class RunFolder:
             UserError: if the run has not finished, or the digest cannot be read.
         """
         try:
-            return (self.path / DIGEST).read_text(encoding="ascii").split()[0]
-        except (OSError, ValueError, IndexError) as error:
-            raise UserError(
-                f"{self.path / DIGEST} cannot be read ({first_line(error)}): run again elsewhere"
-            ) from error
+            return digests.read_digest(self.path / DIGEST)
+        except digests.AlteredFile as error:
+            raise UserError(f"{self.path / RESULTS} is damaged ({error}): run again elsewhere") from error
 
     def read_results(self) -> xr.Dataset:
         """Read results.nc whole into memory.
@@ -188,9 +186,9 @@ class RunFolder:
                 f"{self.path} holds no {RESULTS} with {DIGEST}: the run has not finished; give its `pigmm run` again"
             )
         try:
-            _refuse_altered(path, self.path / DIGEST)
+            digests.refuse_altered(path, self.path / DIGEST)
             results = netcdf.decode(path)
-        except netcdf.DamagedFile as error:
+        except (digests.AlteredFile, netcdf.DamagedFile) as error:
             raise UserError(f"{path} is damaged ({error}): restore it, or delete it and run again") from error
         _refuse_newer(path, results.attrs.get("schema"))
         return results
@@ -241,18 +239,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read ({first_line(error)}): restore it, or run again elsewhere") from error
 
 
-def _refuse_altered(path: Path, digest: Path) -> None:
-    """Compare a file with its SHA-256 before it is interpreted: damaged files can make HDF5 loop for ever."""
-    try:
-        expected = digest.read_text(encoding="ascii").split()[0]
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError, IndexError) as error:
-        raise netcdf.DamagedFile(f"its digest in {digest.name} cannot be read: {error}") from error
-    if found != expected:
-        raise netcdf.DamagedFile(f"its SHA-256 is not the one in {digest.name}")
-
-
 def _refuse_newer(path: Path, schema: Any) -> None:
     if schema != SCHEMA:
         raise UserError(f"{path} has schema version {schema}; this pigmm reads version {SCHEMA}: upgrade pigmm")
@@ -260,5 +246,11 @@ def _refuse_newer(path: Path, schema: Any) -> None:
 
 def _refuse_different(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
     differing = differences(stored, asked)
+    if differing and is_longer(stored, asked):
+        epochs = asked["train"]["epochs"]
+        raise UserError(
+            f"{path} holds a run of fewer epochs ({differing}): `pigmm extend {path} --epochs {epochs} --out DIR` goes "
+            "on from it in another folder"
+        )
     if differing:
         raise UserError(f"{path} holds a run of another configuration ({differing}): choose another --out")

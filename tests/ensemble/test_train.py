@@ -8,9 +8,11 @@ import numpy as np
 import optax
 import pytest
 
-from ensemble import Moment, Snapshot, TrainConfig, replay, train
+from ensemble import Finished, Moment, Snapshot, TrainConfig, replay, train
+from ensemble.continuing import named_state
 from ensemble.network import MLP, init_params
 from ensemble.order import device_order, host_order, member_keys, order_keys
+from ensemble.snapshot import SnapshotError
 from ensemble.step import EVALUATION_BATCH, MemberState, Record, evaluate_members, member_step, optimizer
 from tests.tiny import TINY, tiny_data
 
@@ -31,6 +33,18 @@ def kept(moment: Moment) -> Snapshot:
     snapshot = moment.snapshot()
     copies = jax.tree.map(np.array, (snapshot.state, snapshot.record))
     return Snapshot(snapshot.start, snapshot.epoch, *copies)
+
+
+def states_after(epochs: int, chunk: int) -> dict[str, np.ndarray]:
+    """The state of every member after so many epochs."""
+    chunks: list[dict[str, np.ndarray]] = []
+
+    def on_epoch(moment: Moment) -> None:
+        if moment.epoch == epochs:
+            chunks.append(named_state(kept(moment).state))
+
+    train(replace(TINY, epochs=epochs, chunk=chunk), DATA, weights, on_epoch=on_epoch)
+    return {name: np.concatenate([chunk[name] for chunk in chunks])[: TINY.members] for name in chunks[0]}
 
 
 def of_members(record: Record, rows) -> Record:
@@ -270,3 +284,35 @@ def test_keys_depend_on_seed_and_member_only():
     data = jax.random.key_data(member_keys(3, np.array([17, 5])))
     alone = jax.random.key_data(jax.random.fold_in(jax.random.key(3), 17))
     np.testing.assert_array_equal(data[0], alone)
+
+
+@pytest.mark.parametrize("members", [range(6), range(1, 6)])
+def test_a_training_that_has_ended_goes_on_as_if_it_had_not(whole, members):
+    state = {name: leaf[members.start :] for name, leaf in states_after(2, chunk=4).items()}
+    assert {"params.kernel0", "params.kernel2"} < set(state)
+    done = []
+    begun = train(
+        TINY,
+        DATA,
+        weights,
+        members=np.array(members),
+        begin=Finished(2, state),
+        on_epoch=lambda moment: done.append(moment.epoch),
+    )
+    assert done == [3, 3]
+    assert not np.any(begun.record.test_loss[:, :3])
+    last = jax.tree.map(lambda leaf: leaf[:, 3:], (begun.record, of_members(whole, slice(members.start, None))))
+    assert_same(*last)
+
+
+def test_a_state_of_another_training_is_refused():
+    state = states_after(1, chunk=4)
+    for finished, why in [
+        (Finished(1, {name: leaf[:5] for name, leaf in state.items()}), "of another network"),
+        (Finished(1, dict(list(state.items())[1:])), "of another network"),
+        (Finished(1, {name: leaf.astype(np.float64) for name, leaf in state.items()}), "of another network"),
+        (Finished(3, state), "has had 3 epochs"),
+        (Finished(-1, state), "has had -1 epochs"),
+    ]:
+        with pytest.raises(SnapshotError, match=why):
+            train(TINY, DATA, weights, begin=finished)

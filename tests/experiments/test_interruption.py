@@ -65,6 +65,11 @@ def is_there(folder: Path, name: str) -> bool:
 CHECKPOINT = "**/checkpoints/[0-9]"
 
 
+def learned(folder: Path) -> bytes:
+    """What a run has recorded, and what its members had learned at its end."""
+    return b"".join((folder / name).read_bytes() for name in ("results.nc", "state.safetensors"))
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> bytes:
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
@@ -75,8 +80,10 @@ def undisturbed(tmp_path_factory) -> bytes:
         "provenance.json",
         "results.nc",
         "results.sha256",
+        "state.safetensors",
+        "state.sha256",
     ]
-    return (folder / "results.nc").read_bytes()
+    return learned(folder)
 
 
 @pytest.mark.slow
@@ -95,7 +102,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(undisturbed, tmp_path, target, s
     # A part that had just ended has nothing to resume.
     left = any(not finished(place.parents[1]) for place in (tmp_path / "run").glob(CHECKPOINT))
     assert ("resuming at member" in finish(tmp_path / "run")) == left
-    assert (tmp_path / "run" / "results.nc").read_bytes() == undisturbed
+    assert learned(tmp_path / "run") == undisturbed
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ def test_a_signal_saves_says_how_to_resume_and_tells_by_the_exit_code(undisturbe
     assert any((tmp_path / "run").glob(CHECKPOINT))
     if number == signal.SIGTERM:
         assert "resuming at member" in finish(tmp_path / "run")
-        assert (tmp_path / "run" / "results.nc").read_bytes() == undisturbed
+        assert learned(tmp_path / "run") == undisturbed
 
 
 def test_a_signal_while_reporting_stops_at_once(undisturbed, tmp_path, capsys, monkeypatch):
@@ -172,7 +179,7 @@ def assert_stopped_for_want_of_room(folder: Path, reason: str, largest_file: int
 def test_a_file_that_may_not_grow_stops_the_run_in_one_line_and_it_resumes(undisturbed, tmp_path):
     assert_stopped_for_want_of_room(tmp_path / "run", "File too large", largest_file=50_000)
     finish(tmp_path / "run")
-    assert (tmp_path / "run" / "results.nc").read_bytes() == undisturbed
+    assert learned(tmp_path / "run") == undisturbed
 
 
 @pytest.mark.slow
@@ -180,7 +187,7 @@ def test_a_full_disk_stops_the_run_in_one_line_and_it_resumes(undisturbed, small
     assert_stopped_for_want_of_room(small_disk / "run", "No space left on device")
     subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
     finish(small_disk / "run")
-    assert (small_disk / "run" / "results.nc").read_bytes() == undisturbed
+    assert learned(small_disk / "run") == undisturbed
 
 
 def test_a_read_only_disk_is_told_in_one_line(small_disk, capsys):

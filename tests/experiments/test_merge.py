@@ -8,10 +8,12 @@ import pytest
 import xarray as xr
 
 from ensemble import TrainConfig
+from ensemble.memory import Machine, MemoryPlan
 from experiments.__main__ import main
 from experiments.errors import UserError
+from experiments.run import stages
 from experiments.run.merging import merge_runs
-from experiments.run.parts import plan_parts
+from experiments.run.parts import part_of, plan_parts
 from experiments.run.presets import RunConfig, settings
 from experiments.run.training import Session, train_members
 from experiments.store.netcdf import encode
@@ -124,6 +126,17 @@ def test_trained_in_ranges_and_merged_equals_trained_at_once(tmp_path):
     with whole, merged:
         assert encode(merged.read_results()) == encode(whole.read_results())
     assert (tmp_path / "merged" / "config.json").read_bytes() == (tmp_path / "whole" / "config.json").read_bytes()
+
+
+def test_finished_parts_are_put_together_on_an_accelerator_too(tmp_path, monkeypatch):
+    plan = MemoryPlan(chunk=10, device=0, host=0, recordings=0, machine=Machine("gpu", 1))
+    monkeypatch.setattr(stages, "plan_here", lambda *arguments: plan)
+    for members in (range(6), range(6, 10)):
+        part(tmp_path / "run" / "parts", members).rename(part_of(tmp_path / "run", members).path)
+    with RunFolder.open(tmp_path / "other" / "run", CONFIG) as folder:
+        (tmp_path / "run" / "parts").rename(folder.path / "parts")
+        stages.train_if_needed(folder, RunConfig(TrainConfig(members=10)), tiny_data(), Session(), range(10))
+        xr.testing.assert_identical(folder.read_results().drop_attrs(), results_of(range(10)))
 
 
 @pytest.mark.parametrize("given", ["5", "3:3", "5:2", "a:b", "-1:3", "0:9999999999"])
