@@ -107,10 +107,11 @@ def _kept(rows: Iterable[Row], columns: Sequence[str], key: set[str]) -> list[di
 
 
 def _deviations(rows: Iterable[Row], family: str, key: set[str]) -> list[dict[str, str]]:
-    """How many of the predicted invariants deviate in a cell, and which one most."""
+    """How many of the predicted invariants deviate in a cell, how much in the middle, and which one most."""
     found = []
     for (epoch, layer), cell in _cells(rows, "q", key).items():
-        largest = max(cell, key=lambda row: float(row["deviation"]))
+        deviations = [float(row["deviation"]) for row in cell]
+        largest = cell[int(np.argmax(deviations))]
         found.append(
             {
                 "family": family,
@@ -118,6 +119,7 @@ def _deviations(rows: Iterable[Row], family: str, key: set[str]) -> list[dict[st
                 "layer": layer,
                 "of": str(len(cell)),
                 "significant": str(_significant(cell)),
+                "median": _short(str(np.median(deviations))),
                 "largest": _short(largest["deviation"]),
                 "invariant": largest["invariant"],
             }

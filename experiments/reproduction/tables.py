@@ -133,8 +133,8 @@ def runs_table(runs: Runs) -> str:
     for label, table, shown in (
         ("W2 ± standard error", "wasserstein", with_error("w2", "se")),
         ("p of the eight identities", "models", of("identities_p", probability)),
-        ("largest deviation", PAPER, _largest),
-        ("significant, of 39", PAPER, of("significant")),
+        ("largest deviation, in standard deviations", PAPER, _largest),
+        ("median deviation / significant, of 39", PAPER, lambda row: f"{_two(row['median'])} / {row['significant']}"),
     ):
         layers = values(first["wasserstein"], "layer")
         for layer in layers:

@@ -75,7 +75,7 @@ def test_an_excerpt_keeps_the_key_epochs_and_counts_what_deviates(tmp_path):
     assert found["training"][0]["test_accuracy_mean"] == "0.123457"
     assert [row["epoch"] for row in found["deviations"]] == ["0", "12"]
     assert found["deviations"][0] | {"epoch": "0"} == {
-        **{"family": "invariants", "epoch": "0", "layer": "L1", "of": "4", "significant": "2"},
+        **{"family": "invariants", "epoch": "0", "layer": "L1", "of": "4", "significant": "2", "median": "0.155"},
         **{"largest": "0.17", "invariant": "I17"},
     }
     write_excerpt(found, tmp_path / "kept")
