@@ -76,7 +76,8 @@ def _panel(ax: Axes, panel: Panel, look: Mapping[str, Look], epochs: bool) -> No
     if panel.places:
         ax.set(xlabel=panel.y_label, ylabel="")
         room = 72 * ax.bbox.height / ax.figure.dpi / len(panel.places)
-        ax.set_yticks(range(1, len(panel.places) + 1), panel.places, fontsize=min(8.0, 0.8 * room))
+        names = [name.replace("$", r"\$") for name in panel.places]
+        ax.set_yticks(range(1, len(names) + 1), names, fontsize=min(8.0, 0.8 * room))
         ax.set_ylim(len(panel.places) + 0.5, 0.5)
     if panel.sizes:
         ticks = np.unique(np.concatenate([curve.x for curve in panel.curves]))

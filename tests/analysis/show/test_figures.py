@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.show.chart import Chart
 from analysis.show.drawing import Figure, render
 from analysis.show.figures import FIGURES, available
-from analysis.show.figures import draw as drawn
+from analysis.show.figures import draw as chart
 from analysis.show.painting import painted
 from analysis.show.style import invariant_labels
 from analysis.statistics import initial_deviation, normalised_change
@@ -21,14 +20,7 @@ SOURCES = Path(__file__).resolve().parents[3]
 
 def draw(t, name) -> Figure:
     """The printed figure."""
-    drawing = drawn(t, name)
-    return painted(drawing) if isinstance(drawing, Chart) else drawing
-
-
-def chart(t, name) -> Chart:
-    drawing = drawn(t, name)
-    assert isinstance(drawing, Chart)
-    return drawing
+    return painted(chart(t, name))
 
 
 def solid_curves(ax):
@@ -81,15 +73,17 @@ def test_curves_of_a_panel_differ_in_colour_or_line_style():
     assert len({(line.get_color(), line.get_linestyle()) for line in solid_curves(ax)}) == 10
 
 
-def test_change_bars_have_the_heights_of_the_changes_and_pale_where_they_are_noise():
+def test_changes_are_dots_beside_their_invariants_and_open_where_they_are_noise():
     t = synthetic(epochs=20)
     t.deviation[[0, -1], :, 0] = 1e-6
-    panels = draw(t, "changes").axes
-    heights = [[bar.get_height() for bars in ax.containers for bar in bars] for ax in panels]
-    np.testing.assert_array_equal(heights, normalised_change(t))
-    assert panels[0].containers[0][0].get_alpha() == 0.25
-    assert panels[0].containers[0][1].get_alpha() == 1.0
-    assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == list(t.names[t.high])
+    (row,) = chart(t, "changes").rows
+    for panel, expected in zip(row, normalised_change(t), strict=True):
+        np.testing.assert_array_equal(np.concatenate([curve.y for curve in panel.curves]), expected)
+        assert [graph for curve in panel.curves for graph in curve.graphs] == list(t.graphs[t.high])
+    assert row[0].curves[0].within_chance is not None
+    assert row[0].curves[0].within_chance[:2].tolist() == [True, False]
+    names = [tick.get_text() for tick in draw(t, "changes").axes[0].get_yticklabels()]
+    assert names == list(t.names[t.high])
 
 
 @pytest.mark.parametrize(("complete", "nulls"), [(True, 3), (False, 0)])
@@ -128,8 +122,8 @@ SHAPES = {
 def test_figures_of_every_shape_have_axis_labels_and_render(shape, name):
     figure = draw(SHAPES[shape], name)
     assert render(figure, "png").startswith(b"\x89PNG")
-    assert figure.axes[-1].get_xlabel() == ("" if name == "changes" else "epoch")
-    assert figure.axes[0].get_ylabel()
+    assert figure.axes[-1].get_xlabel() == ("normalised change" if name == "changes" else "epoch")
+    assert figure.axes[0].get_ylabel() or name == "changes"
 
 
 def test_available_names_the_figures_that_would_not_be_empty():
