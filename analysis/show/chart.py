@@ -96,7 +96,7 @@ class Chart(NamedTuple):
     label: str = ""
     """What is on all vertical axes."""
     epochs: bool = True
-    """Whether the horizontal axis is that of epochs, common to all panels."""
+    """Whether the horizontal axis is that of epochs, common to all panels without places."""
     symmetry: Symmetry | None = None
     """That of the graphs of the curves, where they have some."""
 
@@ -181,7 +181,14 @@ def _points(panel: Panel, curve: Curve) -> Iterator[tuple[str | float, ...]]:
     numbers = zip(curve.x, curve.y, *(absent if one is None else one for one in columns), strict=True)
     for k, values in enumerate(numbers):
         graph = curve.graphs[k] if curve.graphs else curve.graph
-        yield (where, name, curve.frame, *map(float, values), "" if graph is None else str(graph), _name(panel, curve, k))
+        yield (
+            where,
+            name,
+            curve.frame,
+            *map(float, values),
+            "" if graph is None else str(graph),
+            _name(panel, curve, k),
+        )
 
 
 def _name(panel: Panel, curve: Curve, k: int) -> str:

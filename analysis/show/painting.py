@@ -55,7 +55,8 @@ def _axes(figure: Figure, chart: Chart) -> list[list[Axes]]:
             ax = figure.add_subplot(spaces[r, k * step : (k + 1) * step], **shared)
             if k and (panel.places == row[k - 1].places if panel.places else first is not None):
                 ax.tick_params(labelleft=False)
-            if chart.epochs and len(set(widths)) == 1 and r + 1 < len(widths):
+            below = chart.rows[r + 1][k] if len(set(widths)) == 1 and r + 1 < len(widths) else None
+            if chart.epochs and below and not below.places:
                 ax.tick_params(labelbottom=False)
             grid[r].append(ax)
     return grid
@@ -84,7 +85,7 @@ def _panel(ax: Axes, panel: Panel, look: Mapping[str, Look], epochs: bool) -> No
         ax.set_xscale("log")
         ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
         ax.minorticks_off()
-    if epochs and panel.curves:
+    if epochs and panel.curves and not panel.places:
         epoch_ticks(ax, panel.curves[0].x)
 
 

@@ -41,7 +41,7 @@ def draw_predictions(predictions: Sequence[Prediction]) -> Chart:
     if not made:
         raise ValueError("no prediction to draw: give at least one with scores")
     height = 3.4 + 0.3 * len(made[-1].layers)
-    return Chart(((_scores(made),), (_importance(made),)), (6.8, height), share="none", epochs=False)
+    return Chart(((_scores(made),), (_importance(made),)), (6.8, height), share="none")
 
 
 def scores(predictions: Sequence[Prediction]) -> Table:
