@@ -111,7 +111,7 @@ def _curve(ax: Axes, curve: Curve, look: Look, across: bool) -> None:
         interval(ax, curve.x, curve.low, curve.high, look.colour, bars=len(curve.x) <= FEW)
 
 
-def _dots(ax: Axes, curve: Curve, style: Mapping[str, Any], across: bool) -> None:
+def _dots(ax: Axes, curve: Curve, style: dict[str, Any], across: bool) -> None:
     """Separate dots with bars, open where chance explains them; `across`, with their values from left to right."""
     if curve.low is not None and curve.high is not None:
         (ax.hlines if across else ax.vlines)(curve.x, curve.low, curve.high, color=style["color"], linewidth=1)

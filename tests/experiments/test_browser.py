@@ -67,7 +67,7 @@ def gallery(tmp_path_factory) -> str:
     runs = SideBySide({"small": small, "wide": replace(small, symmetries=(Simultaneous(40),))}, {})
     study = study_weights([checkpoint(step, ("shifted", "still")) for step in (0, 250)])
     score = Score(3, 0.4, 0.1, 0.0, 0.01, 0.3, 0.1)
-    scores, worth = dict.fromkeys(("blocks", "all"), score), np.array([[0.1, 0.4], [0.02, -0.01]])
+    scores, worth = {"blocks": score, "all": score}, np.array([[0.1, 0.4], [0.02, -0.01]])
     predictions = [
         Prediction(epoch, 60, 0, scores, ("L0", "L1"), ("V_0", "H_m"), worth, worth / 9, "ok") for epoch in (0, 4)
     ]
