@@ -60,8 +60,10 @@ def deviations(t: Statistics) -> Chart:
 
 def _deviations(t: Statistics, layer: int, members: slice, title: str, below: bool) -> Panel:
     names, graphs, labels = t.names[t.high][members], t.graphs[t.high][members], invariant_labels(t, t.high)[members]
-    values, errors, q = (some[:, layer, members] for some in (t.deviation, t.deviation_se, t.q))
-    noise = CONFIDENCE * np.nanmax(_or_zero(errors), axis=-1)
+    values, errors, q, chance = (
+        some[:, layer, members] for some in (t.deviation, t.deviation_se, t.q, t.deviation_chance)
+    )
+    noise = np.max(np.nan_to_num(chance), axis=-1)
     curves = series(t.epochs, values, names, errors, q, labels, graphs, intervals=False)
     bands = (Band(t.epochs, np.zeros_like(noise), noise),)
     return Panel(curves, title, "epoch" if below else "", bands=bands, linear=0.1, floor=0.0)
@@ -238,10 +240,6 @@ def draw(statistics: Statistics, name: str) -> Chart:
     if name not in known:
         raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(known)}")
     return known[name].draw(statistics)
-
-
-def _or_zero(errors: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(errors), errors, 0.0)
 
 
 def _width(t: Statistics) -> float:

@@ -10,6 +10,7 @@ from analysis.inference.multiplicity import LEVEL
 from analysis.show.entries import by_name, numbers
 from analysis.show.tables import Table
 from analysis.weights.model_contrast import GroupContrast, ModelContrast
+from analysis.weights.tensors import sized
 
 SCHEMA = 1
 WIDTH = 112
@@ -71,7 +72,7 @@ def contrast_texts(row: GroupContrast) -> tuple[str, ...]:
     first, second = c.members
     error = f" ± {c.w2_se / size:.2g}" if np.isfinite(c.w2_se) else ""
     return (
-        " x ".join(map(str, row.group.shape)),
+        sized(row.group.shape),
         f"{first} pair{'' if first == 1 else 's'}" if row.pairs else f"{first} and {second}",
         _percent(_root_mean_square(row.pairs.moved)) if row.pairs else "–",
         f"{c.w2 / size:.3g}{error}",

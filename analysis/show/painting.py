@@ -11,6 +11,7 @@ from analysis.show.drawing import Axes, Figure, epoch_ticks, interval, laid_out,
 from analysis.show.style import FEW, NOISE
 
 DOTS: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4}
+OPEN: dict[str, Any] = {"markerfacecolor": "white", "label": None}
 CHANCE = (0, (1, 3))
 """The dashes of what shows by chance, apart from those of any curve."""
 
@@ -118,7 +119,7 @@ def _dots(ax: Axes, curve: Curve, style: dict[str, Any], across: bool) -> None:
     ends = (curve.y, curve.x) if across else (curve.x, curve.y)
     ax.plot(*ends, **style)
     if curve.within_chance is not None:
-        ax.plot(*(end[curve.within_chance] for end in ends), **style | {"label": None}, markerfacecolor="white")
+        ax.plot(*(end[curve.within_chance] for end in ends), **style | OPEN)
 
 
 def _scale(ax: Axes, panel: Panel) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
+import numpy as np
+
 from experiments.report import assets
 from experiments.report.content import (
     Cell,
@@ -41,11 +43,16 @@ def number(value: Cell) -> str:
     return str(value)
 
 
+def short(value: float | np.ndarray, digits: int = 3) -> str:
+    """A number to few significant digits; a dash where it is not available."""
+    return number(float(f"{float(value):.{digits}g}"))
+
+
 def probability(p: float) -> str:
     """A p-value to two digits; what is below the smallest number says so."""
     if p == 0:
         return "<\u00a01e−300"
-    return number(float(f"{p:.2g}"))
+    return short(p, 2)
 
 
 def between(low: float, high: float) -> str:

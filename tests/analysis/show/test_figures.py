@@ -12,6 +12,7 @@ from analysis.show.figures import FIGURES, available
 from analysis.show.figures import draw as chart
 from analysis.show.painting import painted
 from analysis.show.style import invariant_labels
+from analysis.show.style import panels as groups_of
 from analysis.statistics import initial_deviation, normalised_change
 from tests.synthetic import synthetic, with_diverged_members
 
@@ -66,6 +67,15 @@ def test_deviations_show_each_of_the_39_once_a_layer_at_most_ten_a_panel_on_one_
     bottom, top = grid[0, 0].get_ylim()
     assert bottom == 0
     assert top > t.deviation.max()
+
+
+def test_the_band_of_deviations_is_what_95_percent_of_the_least_certain_stay_below():
+    t = synthetic(epochs=5)
+    t.deviation_chance[2, 1, 3] = np.nan
+    for row, members in zip(chart(t, "deviations").rows, groups_of(t.symmetry).values(), strict=True):
+        for layer, panel in enumerate(row):
+            expected = np.nanmax(t.deviation_chance[:, layer, members], axis=-1)
+            np.testing.assert_array_equal(panel.bands[0].high, expected)
 
 
 def test_curves_of_a_panel_differ_in_colour_or_line_style():
