@@ -25,6 +25,7 @@ __all__ = [
     "laid_out",
     "legend",
     "render",
+    "smaller",
     "symlog",
     "symlog_across",
 ]
@@ -69,6 +70,13 @@ def render(figure: Figure, format: str) -> bytes:
                 dpi = (figure.dpi, figure.dpi)
                 picture.quantize(INKS, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", dpi=dpi)
         figure.set_dpi(STYLE["figure.dpi"])  # the others have set their own
+    return buffer.getvalue()
+
+
+def smaller(png: bytes) -> bytes:
+    """The picture of a PNG file as WebP, which every browser shows: about two thirds of the bytes, and nothing lost."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(buffer, "WEBP", lossless=True, quality=50)
     return buffer.getvalue()
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.show.chart import Chart, points
-from analysis.show.drawing import render
+from analysis.show.drawing import render, smaller
 from analysis.show.painting import painted
 from experiments.report.interactive import chart_json
 from experiments.report.page import FORMATS
 from experiments.store.run_folder import RunFolder
 
 Drawn = Mapping[str, bytes]
-"""A chart as the content of a file in every format, with its numbers, "csv", and those of the page, "json"."""
+"""A chart as the content of a file in every format and as "csv"; the page shows "webp", or draws "json"."""
 
 
 def picture(draw: Callable[..., Chart], *arguments: Any) -> Drawn:
@@ -23,6 +23,7 @@ def rendered(chart: Chart) -> Drawn:
     """A chart in every format."""
     figure = painted(chart)
     files = {kind: render(figure, kind) for kind in FORMATS}
+    files["webp"] = smaller(files["png"])
     return {**files, "csv": points(chart).csv().encode(), "json": chart_json(chart).encode()}
 
 

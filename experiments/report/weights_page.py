@@ -33,7 +33,7 @@ from experiments.report.content import (
 from experiments.report.outputs import provenance_of
 from experiments.report.weights_verdicts import study_verdicts
 
-MOST_FIGURES = 24
+MOST_FIGURES = 20
 """Groups that get figures of their own, the most unusual ones."""
 MOST_MEMBERS = 200
 """Members listed on the page; the file has all."""

@@ -1,13 +1,15 @@
 """Figures: panels, curves, labels and limits, for whole runs and for the smallest ones."""
 
 import ast
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from analysis.show.drawing import Figure, render
+from analysis.show.drawing import Figure, render, smaller
 from analysis.show.figures import FIGURES, available
 from analysis.show.figures import draw as chart
 from analysis.show.painting import painted
@@ -170,6 +172,14 @@ def test_files_are_reproducible_and_pdf_text_stays_text():
     pdf = render(draw(t, "wasserstein"), "pdf")
     assert b"/Type0" in pdf, "fonts of type 42 are embedded as composite fonts"
     assert b"/Type3" not in pdf, "fonts of type 3 are refused by some journals"
+
+
+def test_the_picture_of_a_page_is_that_of_the_file():
+    png = render(draw(synthetic(epochs=3, layers=1), "wasserstein"), "png")
+    webp = smaller(png)
+    assert len(webp) < 0.8 * len(png)
+    first, second = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")) for one in (png, webp))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_an_unknown_figure_is_refused_with_the_known_ones():
