@@ -17,9 +17,11 @@ from analysis.show import comparison_figures
 from analysis.show.comparison_spectra import draw_last_spectra
 from analysis.show.cumulants import MOST, order
 from analysis.show.figures import available, draw
+from analysis.show.model_contrast_figure import draw_contrast
 from analysis.show.predictions import draw_predictions
 from analysis.show.trajectories import draw_moves, draw_trajectory
 from analysis.show.weights_figures import draw_group, draw_traits
+from analysis.weights.model_contrast import contrast_weights
 from analysis.weights.model_study import study_weights
 from experiments.report.content import Document, Picture, Section
 from experiments.report.cumulants import cumulants_part
@@ -75,6 +77,7 @@ def gallery(tmp_path_factory) -> str:
         "prediction": picture(draw_predictions, predictions),
         "spectra": picture(draw_last_spectra, ensembles),
         **{name: picture(comparison_figures.draw, runs, name) for name in comparison_figures.available(runs)},
+        "contrast": picture(draw_contrast, contrast_weights(*(checkpoint(step, ("shifted",)) for step in (0, 250)))),
         "traits": picture(draw_traits, study),
         "group1": picture(draw_group, study.rows[0]),
         "moves": picture(draw_moves, study.rows),
