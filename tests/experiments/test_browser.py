@@ -67,7 +67,8 @@ def gallery(tmp_path_factory) -> str:
     small = synthetic(epochs=3, layers=1, members=30)
     small.mean[0, :, 2] = 10.0  # a mean square, which is positive
     runs = SideBySide({"small": small, "wide": replace(small, symmetries=(Simultaneous(40),))}, {})
-    study = study_weights([checkpoint(step, ("shifted", "still")) for step in (0, 250)])
+    before, after = (checkpoint(step, ("shifted", "still")) for step in (0, 250))
+    study = study_weights([before, after])
     score = Score(3, 0.4, 0.1, 0.0, 0.01, 0.3, 0.1)
     scores, worth = {"blocks": score, "all": score}, np.array([[0.1, 0.4], [0.02, -0.01]])
     predictions = [
@@ -77,7 +78,7 @@ def gallery(tmp_path_factory) -> str:
         "prediction": picture(draw_predictions, predictions),
         "spectra": picture(draw_last_spectra, ensembles),
         **{name: picture(comparison_figures.draw, runs, name) for name in comparison_figures.available(runs)},
-        "contrast": picture(draw_contrast, contrast_weights(*(checkpoint(step, ("shifted",)) for step in (0, 250)))),
+        "contrast": picture(draw_contrast, contrast_weights(before, after)),
         "traits": picture(draw_traits, study),
         "group1": picture(draw_group, study.rows[0]),
         "moves": picture(draw_moves, study.rows),
