@@ -76,18 +76,27 @@ def _panel(ax: Axes, panel: Panel, look: Mapping[str, Look], epochs: bool) -> No
             _curve(ax, curve, look[curve.name], across=bool(panel.places))
     ax.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     if panel.places:
-        ax.set(xlabel=panel.y_label, ylabel="")
-        room = 72 * ax.bbox.height / ax.figure.dpi / len(panel.places)
-        names = [name.replace("$", r"\$") for name in panel.places]
-        ax.set_yticks(range(1, len(names) + 1), names, fontsize=min(8.0, 0.8 * room))
-        ax.set_ylim(len(panel.places) + 0.5, 0.5)
-    if panel.sizes:
-        ticks = np.unique(np.concatenate([curve.x for curve in panel.curves]))
-        ax.set_xscale("log")
-        ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
-        ax.minorticks_off()
-    if epochs and panel.curves and not panel.places:
+        _places(ax, panel)
+    elif panel.sizes:
+        _sizes(ax, panel)
+    elif epochs and panel.curves:
         epoch_ticks(ax, panel.curves[0].x)
+
+
+def _places(ax: Axes, panel: Panel) -> None:
+    """Names below each other, as large as they have room, and values across."""
+    names = [name.replace("$", r"\$") for name in panel.places]  # which would begin mathematics
+    room = 72 * ax.bbox.height / ax.figure.dpi / len(names)
+    ax.set(xlabel=panel.y_label, ylabel="", ylim=(len(names) + 0.5, 0.5))
+    ax.set_yticks(range(1, len(names) + 1), names, fontsize=min(8.0, 0.8 * room))
+
+
+def _sizes(ax: Axes, panel: Panel) -> None:
+    """A logarithmic scale from left to right with a tick at every point."""
+    ticks = np.unique(np.concatenate([curve.x for curve in panel.curves]))
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
+    ax.minorticks_off()
 
 
 def _curve(ax: Axes, curve: Curve, look: Look, across: bool) -> None:

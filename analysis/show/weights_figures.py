@@ -1,5 +1,7 @@
 """Figures of the groups of a model: how each departs from independent entries, and one group's matrices in detail."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Int
 
@@ -48,7 +50,7 @@ def draw_traits(study: ModelStudy) -> Chart:
     places = tuple(f"{short(row.group.name)}  {k}" for k, row in enumerate(study.rows, start=1))
     row = tuple(
         Panel(
-            tuple(_trait(study, label, name, APART * (k - (len(names) - 1) / 2)) for k, (label, name) in listed),
+            _traits(study, names),
             title,
             "group",
             "",
@@ -57,7 +59,6 @@ def draw_traits(study: ModelStudy) -> Chart:
             places=places,
         )
         for title, names in PANELS.items()
-        for listed in [list(enumerate(names.items()))]
     )
     return Chart((row,), (9.6, height_of(places, dots=3)), "none", epochs=False)
 
@@ -77,12 +78,15 @@ def short(name: str) -> str:
     return name if len(name) <= LONGEST else f"…{name[-LONGEST + 1 :]}"
 
 
-def _trait(study: ModelStudy, label: str, name: str, shift: float) -> Curve:
-    """One trait of every group."""
-    at = NAMES.index(name)
-    values, errors = (np.array([getattr(row.traits, part)[at] for row in study.rows]) for part in ("value", "se"))
-    q = np.array([row.traits_q[at] for row in study.rows])
-    return _tested(label, 1.0 + np.arange(len(q)) + shift, values, errors, q)
+def _traits(study: ModelStudy, names: Mapping[str, str]) -> tuple[Curve, ...]:
+    """The traits of a kind of every group, a little apart."""
+    curves = []
+    for k, (label, name) in enumerate(names.items()):
+        at, shift = NAMES.index(name), APART * (k - (len(names) - 1) / 2)
+        values, errors = (np.array([getattr(row.traits, part)[at] for row in study.rows]) for part in ("value", "se"))
+        q = np.array([row.traits_q[at] for row in study.rows])
+        curves.append(_tested(label, 1.0 + np.arange(len(q)) + shift, values, errors, q))
+    return tuple(curves)
 
 
 def _tested(name: str, x: np.ndarray, values: np.ndarray, errors: np.ndarray, q: np.ndarray) -> Curve:
