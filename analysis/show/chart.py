@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Bool, Float, Real
 
 from analysis.show.style import COLOURS, CONFIDENCE
 from analysis.show.tables import Table
@@ -36,6 +36,8 @@ class Curve(NamedTuple):
     """Standard errors."""
     q: Vector | None = None
     """Adjusted p-values."""
+    within_chance: Bool[np.ndarray, "points"] | None = None
+    """Which points, drawn as separate dots, chance explains: they are open; None where that is not asked."""
     label: str = ""
     """The name in LaTeX, where it has one."""
     graph: Graph | None = None
@@ -75,6 +77,12 @@ class Panel(NamedTuple):
     """Up to where the vertical scale is linear that is logarithmic beyond; None for a linear scale."""
     floor: float | None = None
     """Where the vertical scale begins; None for where the numbers do."""
+    ceiling: float | None = None
+    """Where it ends."""
+    sizes: bool = False
+    """Whether the horizontal scale is logarithmic, with a tick at every point."""
+    places: tuple[str, ...] = ()
+    """Names of the places 1, 2, ... of separate dots: they stand below each other, and their values go across."""
 
 
 class Chart(NamedTuple):
@@ -88,7 +96,7 @@ class Chart(NamedTuple):
     label: str = ""
     """What is on all vertical axes."""
     epochs: bool = True
-    """Whether the horizontal axis is that of epochs, common to all panels."""
+    """Whether the horizontal axis is that of epochs, common to all panels without places."""
     symmetry: Symmetry | None = None
     """That of the graphs of the curves, where they have some."""
 
@@ -160,19 +168,31 @@ def plain(latex: str) -> str:
 
 def points(chart: Chart) -> Table:
     """All numbers of a chart, one row a point."""
-    header = ("panel", "curve", "at", "x", "y", "low", "high", "se", "q", "graph")
-    return Table(header, tuple(_points(chart)), "All numbers of the figure.")
+    header = ("panel", "curve", "at", "x", "y", "low", "high", "se", "q", "within_chance", "graph", "point")
+    rows = (line for row in chart.rows for panel in row for curve in panel.curves for line in _points(panel, curve))
+    return Table(header, tuple(rows), "All numbers of the figure.")
 
 
-def _points(chart: Chart) -> Iterator[tuple[str | float, ...]]:
-    for row in chart.rows:
-        for panel in row:
-            place = " ".join(filter(None, (plain(panel.title), plain(panel.y_label).replace("\n", " "))))
-            for curve in panel.curves:
-                absent = np.full(len(curve.x), np.nan)
-                columns = (curve.low, curve.high, curve.se, curve.q)
-                numbers = zip(curve.x, curve.y, *(absent if one is None else one for one in columns), strict=True)
-                for k, values in enumerate(numbers):
-                    graph = curve.graphs[k] if curve.graphs else curve.graph
-                    name = f"{curve.name}, by chance" if curve.mark == "dotted" else curve.name
-                    yield (place, name, curve.frame, *map(float, values), "" if graph is None else str(graph))
+def _points(panel: Panel, curve: Curve) -> Iterator[tuple[str | float, ...]]:
+    where = " ".join(filter(None, (plain(panel.title), plain(panel.y_label).replace("\n", " "))))
+    name = f"{curve.name}, by chance" if curve.mark == "dotted" else curve.name
+    absent = np.full(len(curve.x), np.nan)
+    columns = (curve.low, curve.high, curve.se, curve.q, curve.within_chance)
+    numbers = zip(curve.x, curve.y, *(absent if one is None else one for one in columns), strict=True)
+    for k, values in enumerate(numbers):
+        graph = curve.graphs[k] if curve.graphs else curve.graph
+        yield (
+            where,
+            name,
+            curve.frame,
+            *map(float, values),
+            "" if graph is None else str(graph),
+            _name(panel, curve, k),
+        )
+
+
+def _name(panel: Panel, curve: Curve, k: int) -> str:
+    """Of a point: its own, or that of its place, from which dots that would hide each other stand a little apart."""
+    if curve.points:
+        return curve.points[k]
+    return panel.places[round(float(curve.x[k])) - 1] if panel.places else ""

@@ -1,21 +1,21 @@
 """The figures of several runs side by side. They only draw: every number comes from the arrays they are given."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from analysis.comparison import Between, SideBySide
 from analysis.show.chart import Chart, Curve, Panel, series
 from analysis.show.comparison_tables import layers_of, relative_distances
-from analysis.show.drawing import Figure, PowerNorm, laid_out, legend
 from analysis.show.figures import learning
-from analysis.show.style import COLOURS, CONFIDENCE
+from analysis.show.style import height_of
 from analysis.statistics import Statistics, deviating, largest_deviation, significant
 
 MOST_PAIRS = 15
 """Pairs of runs whose distances one figure can show; more are in the tables only."""
-BARS: dict[str, Any] = {"fmt": "o", "markersize": 4, "capsize": 2}
+SPREAD = 0.6
+"""Of the distance between two invariants, the part over which the dots of the runs are spread."""
 
 
 def training(several: SideBySide) -> Chart:
@@ -103,73 +103,78 @@ def _apart(names: tuple[str, str], b: Between, layer: str) -> Iterator[Curve]:
     yield Curve(name, b.epochs, b.w2_null[:, i], mark="dotted")
 
 
-def deviations(several: SideBySide) -> Figure:
-    """The deviation of each predicted invariant at each run's last epoch, as a map, one panel a layer."""
-    return laid_out(lambda figure: _deviations(figure, several))
-
-
-def _deviations(figure: Figure, several: SideBySide) -> Figure:
+def deviations(several: SideBySide) -> Chart:
+    """The deviation of each predicted invariant at each run's last epoch, one panel a layer."""
     first = next(iter(several.runs.values()))
-    layers, names = layers_of(several), first.names[first.high]
-    figure.set_size_inches(2.2 + sum(0.6 + 0.32 * len(several.runs) for _ in layers), 6.4)
-    panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
-    known = [float(d) for t in several.runs.values() for d in t.deviation[-1].ravel() if np.isfinite(d)]
-    norm = PowerNorm(0.5, 0.0, max(known, default=1.0))
-    for ax, layer in zip(panels, layers, strict=True):
-        shown = {name: t for name, t in several.runs.items() if layer in t.layers}
-        values = np.stack([t.deviation[-1, t.layers.index(layer)] for t in shown.values()], axis=1)
-        image = ax.imshow(values, aspect="auto", cmap="cividis", norm=norm, interpolation="nearest")
-        marked = np.stack([deviating(t)[-1, t.layers.index(layer)] for t in shown.values()], axis=1)
-        ax.scatter(*np.nonzero(marked.T), s=4, color="white", linewidths=0)
-        ax.set_xticks(range(len(shown)), map(_label, shown), rotation=90, fontsize=7)
-        ax.set_title(layer)
-        ax.grid(visible=False)
-    panels[0].set_yticks(range(len(names)), names, fontsize=6.5)
-    figure.colorbar(image, ax=list(panels), label="deviation |theory − mean| / standard deviation")
-    return figure
-
-
-def sizes(several: SideBySide) -> Figure:
-    """The same three numbers as in `trajectories`, at each run's last epoch over the size of its matrices."""
-    return laid_out(lambda figure: _sizes(figure, several))
-
-
-def _sizes(figure: Figure, several: SideBySide) -> Figure:
-    layers = [layer for layer in layers_of(several) if len(_dims(several, layer)) > 1]
-    figure.set_size_inches(2.4 + 2.4 * len(layers), 5.8)
-    grid = figure.subplots(3, len(layers), sharex="col", sharey="row", squeeze=False)
-    for column, layer in zip(grid.T, layers, strict=True):
-        for k, (name, t) in enumerate(several.runs.items()):
-            if layer in t.layers:
-                _at_the_end(column, t, t.layers.index(layer), _label(name), COLOURS[k % len(COLOURS)])
-        dims = _dims(several, layer)
-        column[0].set_title(layer)
-        column[-1].set(xlabel="D", xscale="log")
-        column[-1].set_xticks(dims, map(str, dims))
-        column[-1].minorticks_off()
-    for ax, label in zip(grid[:, 0], _measure_labels(several), strict=True):
-        ax.set_ylabel(label)
-        ax.set_ylim(bottom=0)
-    legend(grid[0, -1], *grid[0])
-    return figure
-
-
-def _at_the_end(column: np.ndarray, t: Statistics, i: int, name: str, colour: str) -> None:
-    for ax, (values, se) in zip(column, _measures(t, i), strict=True):
-        ax.errorbar(
-            t.symmetries[i].shapes[0][0],
-            values[-1],
-            CONFIDENCE * np.nan_to_num(se[-1]),
-            label=name,
-            color=colour,
-            **BARS,
+    names, apart = first.names[first.high], np.linspace(-SPREAD / 2, SPREAD / 2, len(several.runs))
+    row = tuple(
+        Panel(
+            tuple(
+                _deviations(name, t, t.layers.index(layer), shift)
+                for (name, t), shift in zip(several.runs.items(), apart, strict=True)
+                if layer in t.layers
+            ),
+            layer,
+            "invariant",
+            "deviation",
+            linear=0.1,
+            floor=0.0,
+            places=names,
         )
+        for layer in layers_of(several)
+    )
+    return Chart((row,), (2.4 + 2.1 * len(row), height_of(names)), epochs=False, symmetry=first.symmetry)
+
+
+def _deviations(name: str, t: Statistics, layer: int, shift: float) -> Curve:
+    values, errors, q = (field[-1, layer] for field in (t.deviation, t.deviation_se, t.q))
+    return Curve(
+        name,
+        1.0 + np.arange(len(values)) + shift,
+        values,
+        se=errors,
+        q=q,
+        within_chance=~deviating(t)[-1, layer],
+        label=_label(name),
+        graphs=t.graphs[t.high],
+        mark="dots",
+    )
+
+
+def sizes(several: SideBySide) -> Chart:
+    """The same three numbers as in `trajectories`, at each run's last epoch over the size of its matrices."""
+    layers, labels = [layer for layer in layers_of(several) if len(_dims(several, layer)) > 1], _measure_labels(several)
+    rows = tuple(
+        tuple(
+            Panel(
+                tuple(_at_the_end(several, layer, measure)),
+                "" if measure else layer,
+                "D" if measure == len(labels) - 1 else "",
+                "" if k else label,
+                floor=0.0,
+                sizes=True,
+            )
+            for k, layer in enumerate(layers)
+        )
+        for measure, label in enumerate(labels)
+    )
+    return Chart(rows, (2.4 + 2.4 * len(layers), 5.8), epochs=False)
+
+
+def _at_the_end(several: SideBySide, layer: str, measure: int) -> Iterator[Curve]:
+    """One dot a run."""
+    for name, t in several.runs.items():
+        if layer in t.layers:
+            i = t.layers.index(layer)
+            values, se = (field[-1:, None] for field in _measures(t, i)[measure])
+            (curve,) = series(np.array([_dim(t, i)]), values, [name], se, labels=[_label(name)])
+            yield curve._replace(mark="dots")
 
 
 class Plot(NamedTuple):
     """A figure: how to draw it, and its explanation."""
 
-    draw: Callable[[SideBySide], Chart | Figure]
+    draw: Callable[[SideBySide], Chart]
     caption: str
 
 
@@ -191,8 +196,8 @@ FIGURES = {
     ),
     "deviations": Plot(
         deviations,
-        "How far each predicted invariant is off at the last epoch of each run, in standard deviations over members "
-        "(root scale); a white dot marks those that deviate at a false-discovery rate of 5 %.",
+        "How far each predicted invariant is off at the last epoch of each run, |theory − mean| in standard deviations "
+        "over members (linear up to 0.1); open where it does not deviate at a false-discovery rate of 5 %.",
     ),
     "sizes": Plot(
         sizes, "The numbers of the trajectories at the last epoch of each run, over the size D of the matrix."
@@ -209,15 +214,18 @@ def available(several: SideBySide) -> tuple[str, ...]:
     return tuple(name for name in FIGURES if shown.get(name, True))
 
 
-def draw(several: SideBySide, name: str) -> Chart | Figure:
+def draw(several: SideBySide, name: str) -> Chart:
     """Draw one of `FIGURES`."""
     return FIGURES[name].draw(several)
 
 
 def _dims(several: SideBySide, layer: str) -> list[int]:
-    return sorted(
-        {t.symmetries[t.layers.index(layer)].shapes[0][0] for t in several.runs.values() if layer in t.layers}
-    )
+    return sorted({_dim(t, t.layers.index(layer)) for t in several.runs.values() if layer in t.layers})
+
+
+def _dim(t: Statistics, i: int) -> int:
+    """The rows of a layer."""
+    return t.symmetries[i].shapes[0][0]
 
 
 def _label(name: str) -> str:

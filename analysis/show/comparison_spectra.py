@@ -1,12 +1,12 @@
 """Table and figure of the singular values of several ensembles side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from analysis.inference.spectrum import Spectrum
-from analysis.show.drawing import Axes, Figure, laid_out, legend
-from analysis.show.style import COLOURS, CONFIDENCE
+from analysis.show.chart import Chart, Curve, Panel
+from analysis.show.style import CONFIDENCE
 from analysis.show.tables import Table
 
 TABLE_CAPTION = (
@@ -17,9 +17,11 @@ TABLE_CAPTION = (
 )
 CAPTION = (
     "The mean of the largest singular value at the last epoch, ± 1.96 standard errors, over the value that the largest "
-    "one of independent entries of the fitted variance stays below in 95 % (the line at 1); open squares: outliers "
-    "that mean, row and column variances make in large matrices."
+    "one of independent entries of the fitted variance stays below in 95 % (the line at 1); predicted: outliers that "
+    "mean, row and column variances make in large matrices."
 )
+APART = 0.25
+"""Of the distance between two ensembles, what lies between the dots of one."""
 Ensembles = Mapping[str, Mapping[str, Spectrum]]
 """By name of the ensemble and of the layer."""
 
@@ -46,30 +48,32 @@ def last_spectra(ensembles: Ensembles) -> Table:
     return Table(header, rows, TABLE_CAPTION)
 
 
-def draw_last_spectra(ensembles: Ensembles) -> Figure:
+def draw_last_spectra(ensembles: Ensembles) -> Chart:
     """The largest singular value of each ensemble, in units of the edge of its bulk; one panel a layer."""
-    return laid_out(lambda figure: _paint(figure, ensembles))
+    layers = dict.fromkeys(layer for one in ensembles.values() for layer in one)
+    row = tuple(
+        Panel(
+            tuple(_curves([one.get(layer) for one in ensembles.values()])),
+            layer,
+            "ensemble",
+            "largest singular value / edge",
+            level=1.0,
+            places=tuple(ensembles),
+        )
+        for layer in layers
+    )
+    return Chart((row,), (2.4 + 2.2 * len(row), 1.4 + 0.3 * len(ensembles)), "all", epochs=False)
 
 
-def _paint(figure: Figure, ensembles: Ensembles) -> Figure:
-    layers = list(dict.fromkeys(layer for one in ensembles.values() for layer in one))
-    figure.set_size_inches(1.6 + 2.2 * len(layers), 3.2)
-    panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
-    for ax, layer in zip(panels, layers, strict=True):
-        _panel(ax, [(name.replace("$", r"\$"), one[layer]) for name, one in ensembles.items() if layer in one])
-        ax.set_title(layer)
-    panels[0].set_ylabel("largest singular value / edge")
-    legend(panels[-1], *panels)
-    return figure
-
-
-def _panel(ax: Axes, spectra: list[tuple[str, Spectrum]]) -> None:
-    ax.axhline(1, color="black", linewidth=0.8)
-    for place, (_, one) in enumerate(spectra):
-        edge, (value, error) = one.edge or np.nan, largest(one)
-        bar = CONFIDENCE * error / edge if np.isfinite(error) else 0.0
-        look = {"color": COLOURS[0], "markersize": 4, "capsize": 2, "label": "largest"}
-        ax.errorbar(place, value / edge, bar, fmt="o", **look)
-        outliers = one.outliers / edge
-        ax.plot(np.full(len(outliers), place), outliers, "s", color=COLOURS[1], fillstyle="none", label="predicted")
-    ax.set_xticks(range(len(spectra)), [name for name, _ in spectra], rotation=90)
+def _curves(spectra: Sequence[Spectrum | None]) -> Iterator[Curve]:
+    """Of one layer: the largest singular value of each ensemble, and the first and second predicted outlier."""
+    found = {place: one for place, one in enumerate(spectra, start=1) if one is not None}
+    edges = np.array([one.edge or np.nan for one in found.values()])
+    values, errors = np.array([largest(one) for one in found.values()]).T / edges
+    errors[~np.isfinite(errors)] = np.nan
+    at, half = np.array(list(found), float), CONFIDENCE * errors
+    yield Curve("largest", at, values, values - half, values + half, errors, mark="dots")
+    for k in range(max(len(one.outliers) for one in found.values())):
+        has = np.array([len(one.outliers) > k for one in found.values()])
+        outliers = np.array([one.outliers[k] for one in found.values() if len(one.outliers) > k])
+        yield Curve("predicted", at[has] + APART, outliers / edges[has], mark="dots")

@@ -10,11 +10,10 @@ from jaxtyping import Float
 from analysis.recording import Training, member_quantiles
 from analysis.show.chart import Band, Chart, Curve, Panel, series
 from analysis.show.dots import dot_deviations, dot_parameters
-from analysis.show.drawing import Figure, Patch, laid_out
 from analysis.show.style import (
-    COLOURS,
     CONFIDENCE,
     families,
+    height_of,
     invariant_labels,
     layer_titles,
     panels,
@@ -61,37 +60,38 @@ def deviations(t: Statistics) -> Chart:
 
 def _deviations(t: Statistics, layer: int, members: slice, title: str, below: bool) -> Panel:
     names, graphs, labels = t.names[t.high][members], t.graphs[t.high][members], invariant_labels(t, t.high)[members]
-    values, errors, q = (some[:, layer, members] for some in (t.deviation, t.deviation_se, t.q))
-    noise = CONFIDENCE * np.nanmax(_or_zero(errors), axis=-1)
+    values, errors, q, chance = (
+        some[:, layer, members] for some in (t.deviation, t.deviation_se, t.q, t.deviation_chance)
+    )
+    noise = np.max(np.nan_to_num(chance), axis=-1)
     curves = series(t.epochs, values, names, errors, q, labels, graphs, intervals=False)
     bands = (Band(t.epochs, np.zeros_like(noise), noise),)
     return Panel(curves, title, "epoch" if below else "", bands=bands, linear=0.1, floor=0.0)
 
 
-def changes(t: Statistics) -> Figure:
-    """The normalised change of each deviation from the first to the last epoch, as bars."""
-    return laid_out(lambda figure: _changes(figure, t))
+def changes(t: Statistics) -> Chart:
+    """The normalised change of each deviation from the first to the last epoch, as dots, one panel a layer."""
+    names = t.names[t.high]
+    row = tuple(
+        Panel(
+            tuple(_changes(t, layer, family, members) for family, members in families(t.symmetry).items()),
+            title,
+            "invariant",
+            "normalised change",
+            level=0.0,
+            floor=-1.05,
+            ceiling=1.05,
+            places=names,
+        )
+        for layer, title in enumerate(layer_titles(t))
+    )
+    return Chart((row,), (_width(t), height_of(names)), "all", epochs=False, symmetry=t.symmetry)
 
 
-def _changes(figure: Figure, t: Statistics) -> Figure:
-    column = figure.subplots(len(t.layers), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    figure.set_size_inches(7.2, 1.0 + 1.5 * len(t.layers))
-    names, groups = t.names[t.high], dict(zip(COLOURS, families(t.symmetry).items(), strict=False))
-    position = np.arange(len(names))
-    change, resolved = normalised_change(t), resolved_change(t)
-    for layer, (ax, title) in enumerate(zip(column, layer_titles(t), strict=True)):
-        for colour, (_, members) in groups.items():
-            bars = ax.bar(position[members], change[layer, members], color=colour)
-            for bar, clear in zip(bars, resolved[layer, members], strict=True):
-                bar.set_alpha(1.0 if clear else 0.25)
-        ax.axhline(0, color="black", linewidth=0.8)
-        ax.set(ylabel=title, ylim=(-1.05, 1.05), xlim=(-0.7, len(position) - 0.3))
-        ax.grid(visible=False, axis="x")
-    column[-1].set_xticks(position, names, rotation=90, fontsize=7 if len(names) < 60 else 3.5)
-    figure.supylabel("normalised change of the deviation", fontsize=9)
-    patches = [Patch(color=colour, label=family) for colour, (family, _) in groups.items()]
-    figure.legend(handles=patches, loc="outside upper center", ncols=len(patches), fontsize=7)
-    return figure
+def _changes(t: Statistics, layer: int, family: str, members: slice) -> Curve:
+    values, resolved = normalised_change(t)[layer, members], resolved_change(t)[layer, members]
+    numbers = 1.0 + np.arange(len(t.names[t.high]))[members]
+    return Curve(family, numbers, values, within_chance=~resolved, graphs=t.graphs[t.high][members], mark="dots")
 
 
 def wasserstein(t: Statistics) -> Chart:
@@ -161,7 +161,7 @@ def learning(name: str, epochs: np.ndarray, record: Training, values: Float[np.n
 class Plot(NamedTuple):
     """A figure: how to draw it, the numbers without which it is empty, and its explanation."""
 
-    draw: Callable[[Statistics], Chart | Figure]
+    draw: Callable[[Statistics], Chart]
     numbers: Callable[[Statistics], np.ndarray]
     caption: str
 
@@ -188,7 +188,7 @@ FIGURES = {
     "changes": Plot(
         changes,
         normalised_change,
-        "Change of each deviation d from the first to the last epoch, (d_last - d_first) / (d_last + d_first); pale "
+        "Change of each deviation d from the first to the last epoch, (d_last - d_first) / (d_last + d_first); open "
         "where neither deviation exceeds what chance makes of it.",
     ),
     "wasserstein": Plot(
@@ -230,7 +230,7 @@ def available(statistics: Statistics) -> tuple[str, ...]:
     return tuple(name for name, plot in plots(statistics).items() if np.isfinite(plot.numbers(statistics)).any())
 
 
-def draw(statistics: Statistics, name: str) -> Chart | Figure:
+def draw(statistics: Statistics, name: str) -> Chart:
     """Draw one of `plots`.
 
     Raises:
@@ -240,10 +240,6 @@ def draw(statistics: Statistics, name: str) -> Chart | Figure:
     if name not in known:
         raise ValueError(f"no figure is called {name!r}: choose one of {', '.join(known)}")
     return known[name].draw(statistics)
-
-
-def _or_zero(errors: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(errors), errors, 0.0)
 
 
 def _width(t: Statistics) -> float:

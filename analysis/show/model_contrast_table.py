@@ -10,6 +10,7 @@ from analysis.inference.multiplicity import LEVEL
 from analysis.show.entries import by_name, numbers
 from analysis.show.tables import Table
 from analysis.weights.model_contrast import GroupContrast, ModelContrast
+from analysis.weights.tensors import sized
 
 SCHEMA = 1
 WIDTH = 112
@@ -71,14 +72,20 @@ def contrast_texts(row: GroupContrast) -> tuple[str, ...]:
     first, second = c.members
     error = f" ± {c.w2_se / size:.2g}" if np.isfinite(c.w2_se) else ""
     return (
-        " x ".join(map(str, row.group.shape)),
+        sized(row.group.shape),
         f"{first} pair{'' if first == 1 else 's'}" if row.pairs else f"{first} and {second}",
-        _percent(_root_mean_square(row.pairs.moved)) if row.pairs else "–",
+        _percent(root_mean_square(row.pairs.moved)) if row.pairs else "–",
         f"{c.w2 / size:.3g}{error}",
         f"{c.w2_null / size:.2g}",
         (f"{c.kl:.3g}" if c.kl > ROUNDING else "0") if np.isfinite(c.kl) else "–",
         f"{row.q:.2g}",
     )
+
+
+def root_mean_square(values: np.ndarray) -> float:
+    """Over those that are known; NaN where none is."""
+    known = values[~np.isnan(values)]
+    return float(np.sqrt(np.mean(known**2))) if len(known) else np.nan
 
 
 def contrast_sentence(row: GroupContrast) -> str:
@@ -119,17 +126,12 @@ def _wrapped(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
-def _root_mean_square(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.sqrt(np.mean(known**2))) if len(known) else np.nan
-
-
 def _cells(row: GroupContrast) -> Iterator[tuple[str, str | int | float]]:
     c, size, pairs = row.contrast, float(np.sqrt(np.prod(row.group.shape))), row.pairs
     yield from (("group", row.group.name), ("rows", row.group.shape[0]), ("columns", row.group.shape[1]))
     yield from (("first_members", c.members[0]), ("second_members", c.members[1]))
     yield "paired", str(pairs is not None).lower()
-    yield "moved", _root_mean_square(pairs.moved) if pairs else np.nan
+    yield "moved", root_mean_square(pairs.moved) if pairs else np.nan
     yield from (("w2", c.w2 / size), ("se", c.w2_se / size), ("null", c.w2_null / size), ("p", c.w2_p), ("q", row.q))
     yield from (("kl", c.kl), ("kl_se", c.kl_se), ("kl_null", c.kl_null))
     yield "within_p", pairs.within.any_p if pairs else np.nan

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from math import lcm
 from typing import Any
 
+import numpy as np
+
 from analysis.show.chart import Chart, Curve, Look, Panel, looks
-from analysis.show.drawing import Axes, Figure, epoch_ticks, interval, laid_out, legend, symlog
+from analysis.show.drawing import Axes, Figure, epoch_ticks, interval, laid_out, legend, symlog, symlog_across
 from analysis.show.style import FEW, NOISE
 
 DOTS: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4}
+OPEN: dict[str, Any] = {"markerfacecolor": "white", "label": None}
 CHANCE = (0, (1, 3))
 """The dashes of what shows by chance, apart from those of any curve."""
 
@@ -42,17 +45,19 @@ def _axes(figure: Figure, chart: Chart) -> list[list[Axes]]:
     """Axes of all panels, those of a shorter row wider."""
     widths = [len(row) for row in chart.rows]
     columns = lcm(*widths)
-    places = figure.add_gridspec(len(widths), columns)
+    spaces = figure.add_gridspec(len(widths), columns)
     grid: list[list[Axes]] = []
-    for r, count in enumerate(widths):
+    for r, row in enumerate(chart.rows):
         grid.append([])
-        for k in range(count):
+        for k, panel in enumerate(row):
             first = grid[0][0] if chart.share == "all" and r + k else grid[r][0] if chart.share == "row" and k else None
-            step = columns // count
-            ax = figure.add_subplot(places[r, k * step : (k + 1) * step], sharey=first)
-            if first is not None and k:
+            step = columns // len(row)
+            shared = {"sharex" if panel.places else "sharey": first}
+            ax = figure.add_subplot(spaces[r, k * step : (k + 1) * step], **shared)
+            if k and (panel.places == row[k - 1].places if panel.places else first is not None):
                 ax.tick_params(labelleft=False)
-            if chart.epochs and len(set(widths)) == 1 and r + 1 < len(widths):
+            below = chart.rows[r + 1][k] if len(set(widths)) == 1 and r + 1 < len(widths) else None
+            if chart.epochs and below and not below.places:
                 ax.tick_params(labelbottom=False)
             grid[r].append(ax)
     return grid
@@ -65,39 +70,73 @@ def _panel(ax: Axes, panel: Panel, look: Mapping[str, Look], epochs: bool) -> No
     if panel.level == "diagonal":
         ax.plot(panel.curves[0].x, panel.curves[0].x, color="black", linestyle="-", linewidth=0.8)
     elif panel.level is not None:
-        ax.axhline(panel.level, color="black", linewidth=0.8)
+        (ax.axvline if panel.places else ax.axhline)(panel.level, color="black", linewidth=0.8)
     for curve in panel.curves:
         if curve.printed:
-            _curve(ax, curve, look[curve.name])
+            _curve(ax, curve, look[curve.name], across=bool(panel.places))
     ax.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
-    if epochs and panel.curves:
+    if panel.places:
+        _places(ax, panel)
+    elif panel.sizes:
+        _sizes(ax, panel)
+    elif epochs and panel.curves:
         epoch_ticks(ax, panel.curves[0].x)
 
 
-def _curve(ax: Axes, curve: Curve, look: Look) -> None:
+def _places(ax: Axes, panel: Panel) -> None:
+    """Names below each other, as large as they have room, and values across."""
+    names = [name.replace("$", r"\$") for name in panel.places]  # which would begin mathematics
+    room = 72 * ax.bbox.height / ax.figure.dpi / len(names)
+    ax.set(xlabel=panel.y_label, ylabel="", ylim=(len(names) + 0.5, 0.5))
+    ax.set_yticks(range(1, len(names) + 1), names, fontsize=min(8.0, 0.8 * room))
+
+
+def _sizes(ax: Axes, panel: Panel) -> None:
+    """A logarithmic scale from left to right with a tick at every point."""
+    ticks = np.unique(np.concatenate([curve.x for curve in panel.curves]))
+    ax.set_xscale("log")
+    ax.set_xticks(ticks, [f"{size:g}" for size in ticks])
+    ax.minorticks_off()
+
+
+def _curve(ax: Axes, curve: Curve, look: Look, across: bool) -> None:
     style: dict[str, Any] = {"color": look.colour, "linestyle": look.dashes, "label": curve.label or curve.name}
     match curve.mark:
-        case "dotted":
-            style |= {"linestyle": CHANCE, "linewidth": 0.8, "label": None}
         case "dots":
-            style |= DOTS
-        case "points":
-            style |= {"linestyle": "none", "marker": "."}
+            _dots(ax, curve, style | DOTS, across)
+            return
         case "steps":
             ax.stairs(curve.y[:-1], curve.x, color=look.colour, alpha=0.35, fill=True, label=style["label"])
             return
+        case "dotted":
+            style |= {"linestyle": CHANCE, "linewidth": 0.8, "label": None}
+        case "points":
+            style |= {"linestyle": "none", "marker": "."}
         case "ticks":
             style |= {"linestyle": "none", "marker": "^", "markersize": 6, "clip_on": False}
         case "line":
             style["marker"] = "o" if len(curve.x) <= FEW else None
     ax.plot(curve.x, curve.y, **style)
     if curve.low is not None and curve.high is not None:
-        interval(ax, curve.x, curve.low, curve.high, look.colour, bars=curve.mark == "dots" or len(curve.x) <= FEW)
+        interval(ax, curve.x, curve.low, curve.high, look.colour, bars=len(curve.x) <= FEW)
+
+
+def _dots(ax: Axes, curve: Curve, style: dict[str, Any], across: bool) -> None:
+    """Separate dots with bars, open where chance explains them; `across`, with their values from left to right."""
+    if curve.low is not None and curve.high is not None:
+        (ax.hlines if across else ax.vlines)(curve.x, curve.low, curve.high, color=style["color"], linewidth=1)
+    ends = (curve.y, curve.x) if across else (curve.x, curve.y)
+    ax.plot(*ends, **style)
+    if curve.within_chance is not None:
+        ax.plot(*(end[curve.within_chance] for end in ends), **style | OPEN)
 
 
 def _scale(ax: Axes, panel: Panel) -> None:
-    """The vertical scale of a panel, and of those that share it."""
+    """The scale of the values of a panel, and of those that share it."""
     if panel.linear is not None:
-        symlog(ax, panel.linear)
+        (symlog_across if panel.places else symlog)(ax, panel.linear)
+    limit = ax.set_xlim if panel.places else ax.set_ylim
     if panel.floor is not None:
-        ax.set_ylim(bottom=panel.floor)
+        limit(panel.floor, None)
+    if panel.ceiling is not None:
+        limit(None, panel.ceiling)

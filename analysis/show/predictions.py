@@ -1,21 +1,21 @@
 """How well the weights tell the test loss: as tables, a figure and JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from analysis.inference.held_out import Score
 from analysis.prediction import Prediction
-from analysis.show.drawing import Axes, Figure, curves, laid_out, legend, symlog
+from analysis.show.chart import Chart, Curve, Panel, plain, series
 from analysis.show.entries import numbers
-from analysis.show.style import COLOURS, CONFIDENCE, block_title
+from analysis.show.style import CONFIDENCE, block_title
 from analysis.show.tables import Table
 
 CAPTION = (
-    "Left, the share R² of the variance of the rank of the test loss that each set of features tells, of members that "
-    "nothing was fitted to, with its 95 % interval. Right, at the last of these epochs, what R² of coordinates and "
-    "energies together loses when one block of one layer is shuffled among the members, with its 95 % interval."
+    "Above, the share R² of the variance of the rank of the test loss that each set of features tells, of members that "
+    "nothing was fitted to, with its 95 % interval. Below, what R² of coordinates and energies together loses when one "
+    "block of one layer is shuffled among the members, with its 95 % interval; printed, at the last of these epochs."
 )
 TABLE_CAPTION = (
     "By epoch and set of features: R² of the rank of the test loss with its standard error, its mean when losses are "
@@ -31,8 +31,8 @@ SPREAD = 0.6
 """Of the distance between two layers, the part over which the dots of the blocks are spread."""
 
 
-def draw_predictions(predictions: Sequence[Prediction]) -> Figure:
-    """R^2 over epochs, and importance by layer and block at the last of them.
+def draw_predictions(predictions: Sequence[Prediction]) -> Chart:
+    """R^2 over epochs above, importance by layer and block below, at an epoch to choose; printed, at the last.
 
     Raises:
         ValueError: if nothing was predicted at any epoch.
@@ -40,7 +40,8 @@ def draw_predictions(predictions: Sequence[Prediction]) -> Figure:
     made = [one for one in predictions if one.scores]
     if not made:
         raise ValueError("no prediction to draw: give at least one with scores")
-    return laid_out(lambda figure: _paint(figure, made))
+    height = 3.4 + 0.3 * len(made[-1].layers)
+    return Chart(((_scores(made),), (_importance(made),)), (6.8, height), share="none")
 
 
 def scores(predictions: Sequence[Prediction]) -> Table:
@@ -86,33 +87,38 @@ def _score_entry(score: Score) -> dict[str, float | None]:
     return numbers(**dict(zip(COLUMNS, map(float, score), strict=True)))
 
 
-def _paint(figure: Figure, predictions: Sequence[Prediction]) -> Figure:
-    figure.set_size_inches(8.4, 2.8)
-    left, right = figure.subplots(1, 2)
-    names = list(predictions[0].scores)
+def _scores(made: Sequence[Prediction]) -> Panel:
+    """R^2 of every set over epochs."""
+    names = list(made[0].scores)
     values, errors = (
-        np.array([[getattr(score, what) for score in one.scores.values()] for one in predictions])
-        for what in ("r2", "se")
+        np.array([[getattr(score, what) for score in one.scores.values()] for one in made]) for what in ("r2", "se")
     )
-    epochs = np.array([one.epoch for one in predictions])
-    curves(left, epochs, values[:, :-1], names[:-1], errors[:, :-1])
-    # All features often do as well as invariants alone: both are to be seen.
-    curves(left, epochs, values[:, -1:], names[-1:], errors[:, -1:], linestyle="--")
-    left.axhline(0, color="black", linewidth=0.8)
-    left.set(xlabel="epoch", ylabel="held-out $R^2$")
-    legend(left)
-    _importance(right, predictions[-1])
-    return figure
+    *others, last = series(np.array([one.epoch for one in made]), values, names, errors)
+    # All features often do as well as invariants alone: a line would hide those.
+    return Panel((*others, last._replace(mark="dots")), "", "epoch", "held-out $R^2$", level=0.0)
 
 
-def _importance(ax: Axes, one: Prediction) -> None:
-    layers, places = np.arange(len(one.layers)), np.linspace(-SPREAD / 2, SPREAD / 2, len(one.blocks))
-    for j, (block, place) in enumerate(zip(one.blocks, places, strict=True)):
-        half = CONFIDENCE * one.importance_se[:, j]
-        look: dict[str, Any] = {"color": COLOURS[j % len(COLOURS)], "fmt": "o", "markersize": 4, "capsize": 2}
-        ax.errorbar(layers + place, one.importance[:, j], half, label=block_title(block), **look)
-    symlog(ax, LINEAR)
-    ax.axhline(0, color="black", linewidth=0.8)
-    ax.set_xticks(layers, one.layers)
-    ax.set(xlabel="layer", ylabel="loss of $R^2$", title=f"epoch {one.epoch}")
-    legend(ax)
+def _importance(made: Sequence[Prediction]) -> Panel:
+    """What every block of every layer is worth, at each epoch; the last is printed."""
+    curves = tuple(curve for one in made for curve in _blocks(one, printed=one is made[-1]))
+    layers = made[-1].layers
+    return Panel(curves, "", "layer", "loss of $R^2$", level=0.0, linear=LINEAR, places=layers)
+
+
+def _blocks(one: Prediction, printed: bool) -> Iterator[Curve]:
+    """Importance at one epoch, the blocks of a layer a little apart."""
+    layers, apart = 1.0 + np.arange(len(one.layers)), np.linspace(-SPREAD / 2, SPREAD / 2, len(one.blocks))
+    for j, (block, shift) in enumerate(zip(one.blocks, apart, strict=True)):
+        value, error, title = one.importance[:, j], one.importance_se[:, j], block_title(block)
+        yield Curve(
+            plain(title),
+            layers + shift,
+            value,
+            value - CONFIDENCE * error,
+            value + CONFIDENCE * error,
+            error,
+            label=title,
+            mark="dots",
+            frame=f"epoch {one.epoch}",
+            printed=printed,
+        )

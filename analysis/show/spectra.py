@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from analysis.inference.spectrum import Compared, Spectrum
+from analysis.model.marchenko_pastur import Bulk
 from analysis.model.spectrum import ORDERS
 from analysis.show.chart import Band, Chart, Curve, Panel
 from analysis.show.entries import numbers
@@ -52,6 +54,17 @@ def draw_spectra(spectra: Mapping[tuple[str, int], Spectrum]) -> Chart:
     return Chart((above, below), (1.4 + 2.6 * len(layers), 4.6), epochs=False, share="none")
 
 
+def histogram(singular: Float[np.ndarray, "N p"], bulk: Bulk, top: float) -> tuple[Curve, Curve]:
+    """The density of the singular values, at least up to some value, and Marchenko and Pastur's law."""
+    end = max(float(singular.max()), top, 1e-300) * 1.04
+    bins = min(BINS, 4 + singular.size // 4)
+    density, edges = np.histogram(singular.ravel(), bins=bins, range=(0.0, end), density=True)
+    low, high = bulk.edges
+    sigma = np.linspace(np.sqrt(low), np.sqrt(high), POINTS)
+    members = Curve("members", edges, np.append(density, density[-1]), mark="steps")
+    return members, Curve("bulk", sigma, 2 * sigma * bulk.density(sigma**2))
+
+
 def ranks(spectra: Mapping[str, Spectrum]) -> Table:
     """Means of singular values by rank, one row a rank."""
     rows = tuple(
@@ -87,12 +100,9 @@ def _entry(compared: Compared) -> dict[str, float | None]:
 
 def _histogram(one: Spectrum, epoch: int, printed: bool) -> Iterator[Curve]:
     place: dict[str, Any] = {"frame": f"epoch {epoch}", "printed": printed}
-    top = max(float(one.singular.max()), one.edge, *one.outliers, 1e-300) * 1.04
-    density, edges = np.histogram(one.singular.ravel(), bins=BINS, range=(0.0, top), density=True)
-    yield Curve("members", edges, np.append(density, density[-1]), mark="steps", **place)
-    low, high = one.bulk.edges
-    sigma = np.linspace(np.sqrt(low), np.sqrt(high), POINTS)
-    yield Curve("bulk", sigma, 2 * sigma * one.bulk.density(sigma**2), **place)
+    top = max(one.edge, *one.outliers, 0.0)
+    for curve in histogram(one.singular, one.bulk, top):
+        yield curve._replace(**place)
     if len(one.outliers):
         outliers = np.sort(np.asarray(one.outliers, np.float64))
         yield Curve("outliers", outliers, np.zeros(len(outliers)), mark="ticks", **place)

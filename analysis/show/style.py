@@ -1,5 +1,6 @@
 """How figures look, in one place: colours, fonts, which curves share a panel and what they are called."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cycler import cycler
@@ -110,6 +111,11 @@ def parameter_panels(symmetry: Symmetry) -> dict[str, tuple[list[int], list[str]
         groups.setdefault(title, []).extend(range(start, start + block.entries))
         start += block.entries
     return {title: (positions, [names[k] for k in positions]) for title, positions in groups.items()}
+
+
+def height_of(places: Sequence[str], dots: int = 1) -> float:
+    """Inches of a figure with names below each other and so many dots beside each; at most those of a page."""
+    return min(1.2 + (0.05 + 0.1 * dots) * len(places), 10.0)
 
 
 def block_title(name: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from analysis.weights.tensors import Orientation, Tensor, Weights
+from analysis.weights.tensors import Orientation, Tensor, Weights, sized
 from analysis.weights.views import view_of
 
 Files = Literal["checkpoints", "copies"]
@@ -116,7 +116,7 @@ def _tensors(checkpoint: Checkpoint) -> Iterator[tuple[tuple[str, str], tuple[Te
 def _form(tensor: Tensor, weights: Weights, orientation: Orientation | None) -> str:
     """The shape of an array, or why it holds no matrix: equal for what can be the same at two steps."""
     view = view_of(tensor, orientation or weights.orientation)
-    return view if isinstance(view, str) else " x ".join(map(str, tensor.shape))
+    return view if isinstance(view, str) else sized(tensor.shape)
 
 
 def _without(weights: Weights, reasons: dict[tuple[str, str], str]) -> Weights:

@@ -1,6 +1,6 @@
 """The named arrays of a model, each read only when it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -20,6 +20,11 @@ class Tensor(NamedTuple):
     """The numbers, in the type of the file or one that holds them exactly; a view of a mapped file where possible."""
     unreadable: str = ""
     """Why the numbers cannot be had, such as a format that packs them; then `read` raises an error that says so."""
+
+
+def sized(shape: Sequence[int]) -> str:
+    """A shape in words, such as "3 x 4"; empty for a single number."""
+    return " x ".join(map(str, shape))
 
 
 class Weights(NamedTuple):

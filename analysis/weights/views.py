@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from analysis.weights.tensors import Orientation, Tensor
+from analysis.weights.tensors import Orientation, Tensor, sized
 
 NOT_REAL = re.compile(r"[<>=|]?(u?int\d+|[iuc]\d+|bool|b1|\?|complex\d+)", re.IGNORECASE)
 """Types of numbers that are counts, masks or codes, as the formats call them; and complex ones."""
@@ -74,7 +74,7 @@ def _kernel(shape: tuple[int, ...], flipped: bool) -> View | str:
     size = prod(shape) // outputs
     if 1 in (outputs, size):
         return "one row or one column: a vector"
-    positions = " x ".join(map(str, shape[:-2] if flipped else shape[2:]))
+    positions = sized(shape[:-2] if flipped else shape[2:])
     remark = f"kernels of {positions} as outputs x ({inputs} inputs x positions)"
     return View(1, (outputs, size), partial(_flat_kernel, flipped=flipped), remark)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "assets"
 STYLES = ("uplot.min.css", "page.css")
-SCRIPTS = ("uplot.min.js", "charts.js", "tables.js")
+SCRIPTS = ("uplot.min.js", "panels.js", "charts.js", "tables.js")
 
 
 @cache

@@ -59,14 +59,7 @@ def _row(name: str, layer: str, one: Spectrum) -> tuple[Cell, ...]:
     return (
         *(name, f"{layer}\u00a0({size_of(one.symmetry)})"),
         page.measured(*largest(one)),
-        *(_short(value) for value in (one.edge, one.above.observed)),
-        ", ".join(map(_short, one.outliers)) or "none",
-        *(
-            f"{ratio:.4g}\u00a0({_short(z) if np.isfinite(z) else '–'})"
-            for ratio, z in zip(ratios[1:], t.z[1:], strict=True)
-        ),
+        *(page.short(value) for value in (one.edge, one.above.observed)),
+        ", ".join(map(page.short, one.outliers)) or "none",
+        *(f"{ratio:.4g}\u00a0({page.short(z)})" for ratio, z in zip(ratios[1:], t.z[1:], strict=True)),
     )
-
-
-def _short(value: float | np.ndarray) -> str:
-    return page.number(float(f"{float(value):.3g}"))

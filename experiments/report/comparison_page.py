@@ -162,9 +162,9 @@ def _distance_rows(several: SideBySide) -> Iterator[tuple[Cell, ...]]:
                     *(" to ".join(names), f"{layer}\u00a0({rows}\u00a0×\u00a0{columns})", int(b.epochs[e])),
                     _counted(b, e, i),
                     page.measured(float(b.w2[e, i]), float(b.w2_se[e, i])),
-                    page.number(float(f"{b.w2_null[e, i]:.2g}")),
+                    page.short(b.w2_null[e, i], 2),
                     *(page.probability(float(b.w2_p[e, i])), count),
-                    page.number(float(f"{effect:.2g}")) if np.isfinite(effect) else "–",
+                    page.short(effect, 2),
                     drawn_invariant(symmetry, invariant) if np.isfinite(effect) else "–",
                 )
 

@@ -68,7 +68,7 @@ def _place(one: CouplingStudy, timed: bool) -> str:
 def _row(one: CouplingStudy) -> Iterator[Cell]:
     yield from (one.layer, one.epoch)
     for value, dof, p in zip(one.couplings.score, one.couplings.dof, one.couplings.p, strict=True):
-        yield f"{page.number(float(f'{value:.3g}'))} / {dof}" if p >= 0 else "–"
+        yield f"{page.short(value)} / {dof}" if p >= 0 else "–"
         yield page.probability(float(p))
     yield len(one.selection.graphs)
     explained = one.predictions.explained

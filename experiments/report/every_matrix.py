@@ -75,7 +75,7 @@ def _worst(t: Statistics, e: int, k: int) -> tuple[Cell, ...]:
     """How many invariants deviate, and the largest deviation with its graph."""
     value, _, position = (one[e, k] for one in largest_deviation(t))
     graph = drawn_invariant(t.symmetry, t.names[t.high][position])
-    return int(significant(t)[e, k]), page.number(float(f"{value:.2g}")), graph if np.isfinite(value) else "–"
+    return int(significant(t)[e, k]), page.short(value, 2), graph if np.isfinite(value) else "–"
 
 
 def _distance(t: Statistics, e: int, k: int) -> tuple[float, str, float]:

@@ -143,10 +143,5 @@ def _row(one: Inspection) -> tuple[Cell, ...]:
     p = tuple(test.p for test in one.permutations.values())
     tails = f"{_kurtosis(one)}\u00a0({one.blocks[_clearest(one)]})"
     deviation, graph = largest(one)
-    worst = (_short(deviation), drawn_graph(one.symmetry, graph))
+    worst = (page.short(deviation, 2), drawn_graph(one.symmetry, graph))
     return (one.layer, one.epoch, words.get(one.accepted, one.accepted), *p, tails, *significant(one), *worst)
-
-
-def _short(value: float) -> str:
-    """Two significant digits."""
-    return page.number(float(f"{value:.2g}"))

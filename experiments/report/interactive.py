@@ -45,6 +45,9 @@ def _panel(panel: Panel, graphs: dict[Graph, int], look: Any, epochs: bool) -> d
         "level": panel.level,
         "linear": panel.linear,
         "floor": panel.floor,
+        "ceiling": panel.ceiling,
+        "sizes": panel.sizes,
+        "places": panel.places,
         "curves": [_curve(curve, graphs, epochs) | look[curve.name]._asdict() for curve in panel.curves],
         "bands": [
             {"x": _short(band.x, epochs), "low": _short(band.low, epochs), "high": _short(band.high, epochs)}
@@ -64,6 +67,7 @@ def _curve(curve: Curve, graphs: dict[Graph, int], epochs: bool) -> dict[str, An
         "frame": curve.frame,
         "graphs": [graphs.setdefault(graph, len(graphs)) for graph in some],
         "points": curve.points,
+        "within": [] if curve.within_chance is None else curve.within_chance.astype(int).tolist(),
         **known,
     }
 

@@ -68,7 +68,7 @@ def _distances(t: Statistics, e: int) -> Iterator[str]:
     """The plug-in distance of each layer with the 95 % interval of the true one."""
     for value, low, high in zip(t.w2[e].tolist(), t.w2_low[e].tolist(), t.w2_high[e].tolist(), strict=True):
         between = f"\u00a0({page.between(low, high)})" if np.isfinite(low) else ""
-        yield page.number(float(f"{value:.3g}")) + between
+        yield page.short(value) + between
 
 
 def _verdicts(t: Statistics, e: int) -> Iterator[str]:

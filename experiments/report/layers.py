@@ -163,4 +163,4 @@ def _statuses(found: Layers) -> Iterator[str]:
 
 
 def _number(value: float | np.ndarray) -> str:
-    return page.number(float(f"{float(value):.2g}")) if np.isfinite(value) else "–"
+    return page.short(value, 2)

@@ -4,6 +4,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.show.model_contrast_figure import CAPTION as FIGURE_CAPTION
+from analysis.show.model_contrast_figure import draw_contrast
 from analysis.show.model_contrast_table import (
     CAPTION,
     COLUMNS,
@@ -18,7 +20,8 @@ from analysis.weights.model_contrast import ModelContrast, contrast_weights
 from experiments.cli.progress import Steps
 from experiments.errors import UserError
 from experiments.report import page
-from experiments.report.content import Content, Document, Files, Grid, Paragraph, Section, Verdicts
+from experiments.report.content import Content, Document, Files, Grid, Paragraph, Picture, Section, Verdicts
+from experiments.report.figures import picture, write_picture
 from experiments.report.outputs import REPORT, provenance_of
 from experiments.report.weights import open_all
 from experiments.report.weights_verdicts import contrast_verdicts
@@ -26,6 +29,7 @@ from experiments.store.run_folder import RunFolder, is_ours
 
 COMPARISON = {"kind": "comparison of models"}
 """What a folder of such a comparison is recognised by."""
+FIGURE = "distances"
 
 
 def are_models(paths: Sequence[Path]) -> bool:
@@ -49,7 +53,8 @@ def compare_models(first: Path, second: Path, out: Path) -> str:
     with RunFolder.open(out, COMPARISON) as folder:  # an earlier one there is replaced
         folder.write_json("comparison.json", contrast_entry(found))
         folder.write_text("tables/groups.csv", contrast_table(found).csv())
-        report = folder.write_text(REPORT, page.document(_document(found, (first, second), out), {}))
+        drawn = {FIGURE: write_picture(folder, FIGURE, picture(draw_contrast, found))}
+        report = folder.write_text(REPORT, page.document(_document(found, (first, second), out), drawn))
     return f"{contrast_terminal(found)}\n{report}"
 
 
@@ -60,6 +65,7 @@ def _document(found: ModelContrast, paths: Sequence[Path], out: Path) -> Documen
         Paragraph(LEGEND),
         Grid(header, [(name, *contrast_texts(row)) for name, row in named]),
         Files([("tables/groups.csv", "csv"), ("comparison.json", "json")]),
+        Picture(FIGURE, FIGURE_CAPTION),
         Grid(("group", "what differs"), [(name, contrast_sentence(row)) for name, row in named]),
         Paragraph(CAPTION),
     )

@@ -15,6 +15,7 @@ from analysis.layers import of_one_epoch
 from analysis.show.layers import hidden_titles, layers_entry
 from analysis.symmetry.base import chosen_members, finite_members
 from analysis.symmetry.chain import chain_of
+from analysis.weights.tensors import sized
 from experiments.errors import UserError
 from experiments.report import page
 from experiments.report.content import Document, Grid, Paragraph, Section, Verdicts, verdicts_of
@@ -111,7 +112,7 @@ def _write(folder: RunFolder, found: Layers, symmetry: Chain, config: Mapping[st
 
 
 def _opening(found: Layers, symmetry: Chain) -> str:
-    layers = " x ".join(map(str, symmetry.sizes))
+    layers = sized(symmetry.sizes)
     excluded = f", {len(found.fit.excluded)} of them excluded as not finite" if found.fit.excluded else ""
     count = (found.fit.members or 0) + len(found.fit.excluded)
     return f"{count} networks of {layers} units{excluded}. Status of the fit: {found.fit.status}."

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
+import numpy as np
+
 from experiments.report import assets
 from experiments.report.content import (
     Cell,
@@ -29,7 +31,7 @@ FORMATS = ("pdf", "png")
 LINE = 32
 """Characters of text in a column of a table that is not broken into lines."""
 Pictures = Mapping[str, Mapping[str, bytes]]
-"""By name of the figure and format: PNG, and of charts the JSON that the page draws."""
+"""By name of the figure and format: the pictures, and the JSON that the page draws."""
 LONG = 30
 """Rows from which a table scrolls in a box of its own height."""
 
@@ -41,11 +43,16 @@ def number(value: Cell) -> str:
     return str(value)
 
 
+def short(value: float | np.ndarray, digits: int = 3) -> str:
+    """A number to few significant digits; a dash where it is not available."""
+    return number(float(f"{float(value):.{digits}g}"))
+
+
 def probability(p: float) -> str:
     """A p-value to two digits; what is below the smallest number says so."""
     if p == 0:
         return "<\u00a01e−300"
-    return number(float(f"{p:.2g}"))
+    return short(p, 2)
 
 
 def between(low: float, high: float) -> str:
@@ -103,16 +110,15 @@ def _kind(column: Sequence[Cell]) -> str:
 
 
 def figure(name: str, drawn: Mapping[str, bytes], caption: str, command: str = "") -> str:
-    """A picture inside the page with its caption, files and command; of a chart also the numbers to draw it from."""
-    png = drawn["png"]
-    source = base64.b64encode(png).decode("ascii")
-    width = int.from_bytes(png[16:20], "big") // 2  # of the PNG header; two of its pixels are one of the page
+    """A chart inside the page: its picture, the numbers to draw it from, its caption, files and command."""
+    source = base64.b64encode(drawn["webp"]).decode("ascii")
+    width = int.from_bytes(drawn["png"][16:20], "big") // 2  # of its header; two of its pixels are one of the page
     alt = escape(f"Figure {name}: {caption}")
-    image = f'<img src="data:image/png;base64,{source}" width="{width}" alt="{alt}">'
+    image = f'<img src="data:image/webp;base64,{source}" width="{width}" alt="{alt}">'
     # Within a script element "<" could end it; as an escape it means the same to JSON.
-    numbers = drawn["json"].decode().replace("<", r"\u003c") if "json" in drawn else ""
-    data = f'<script type="application/json">{numbers}</script>' if numbers else ""
-    links = ", ".join(link(f"figures/{name}.{kind}", kind) for kind in (*FORMATS, "csv") if kind in drawn)
+    numbers = drawn["json"].decode().replace("<", r"\u003c")
+    data = f'<script type="application/json">{numbers}</script>'
+    links = ", ".join(link(f"figures/{name}.{kind}", kind) for kind in (*FORMATS, "csv"))
     again = f" · again by <code>{escape(command)}</code>" if command else ""
     below = f'<figcaption>{escape(caption)} <span class="links">{links}{again}</span></figcaption>'
     return f'<figure id="{escape(name)}">{image}{data}{below}</figure>'

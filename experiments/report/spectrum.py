@@ -117,19 +117,15 @@ def _content(spectra: Mapping[Place, Spectrum]) -> Iterator[Content]:
 
 def _row(place: Place, one: Spectrum) -> tuple[Cell, ...]:
     above = one.above
-    z = (page.number(float(f"{value:.2g}")) if np.isfinite(value) else "–" for value in one.traces.z[1:])
+    z = (page.short(value, 2) for value in one.traces.z[1:])
     return (
-        *(*place, *z, _short(one.ranks.observed[0]), _short(above.observed)),
+        *(*place, *z, page.short(one.ranks.observed[0]), page.short(above.observed)),
         f"{above.expected:.2g}{_band(above)}" if np.isfinite(above.expected) else "–",
-        ", ".join(map(_short, one.outliers)) or "none",
-        "–" if one.radius is None else f"{_short(one.radius.observed)}{_band(one.radius)}",
+        ", ".join(map(page.short, one.outliers)) or "none",
+        "–" if one.radius is None else f"{page.short(one.radius.observed)}{_band(one.radius)}",
     )
 
 
 def _band(compared: Compared) -> str:
     between = page.between(float(compared.low), float(compared.high))
     return f"\u00a0({between})" if np.isfinite(compared.low) else ""
-
-
-def _short(value: float | np.ndarray) -> str:
-    return page.number(float(f"{float(value):.3g}"))

@@ -16,7 +16,7 @@ from analysis.weights.chains import chains
 from analysis.weights.checkpoints import Files, checkpoints_of
 from analysis.weights.grouping import Group
 from analysis.weights.model_study import ModelStudy, course_of, study_weights
-from analysis.weights.tensors import Orientation, Weights
+from analysis.weights.tensors import Orientation, Weights, sized
 from experiments.cli.progress import Steps
 from experiments.errors import UserError
 from experiments.report import page
@@ -93,12 +93,12 @@ def list_weights(paths: Sequence[Path], choice: Choice) -> str:
     for one in weights:
         lines += [f"{one.title}: {len(one.tensors)} arrays, matrices stored {one.orientation.replace('_', ' x ')}"]
         lines += [
-            f"  {_shape(tensor.shape) or '–':16} {tensor.dtype:9} {tensor.name}{reasons.get(tensor.name, '')}"
+            f"  {sized(tensor.shape) or '–':16} {tensor.dtype:9} {tensor.name}{reasons.get(tensor.name, '')}"
             for tensor in one.tensors
         ]
     groups = [group for *_, group in course.groups]
     lines += ["", f"{len(groups)} groups: {'; '.join(course.notes)}"]
-    lines += [f"  {group.members:6} of {_shape(group.shape):14} {group.name}  ({group.formed})" for group in groups]
+    lines += [f"  {group.members:6} of {sized(group.shape):14} {group.name}  ({group.formed})" for group in groups]
     return "\n".join([*lines, *_chains(groups, paths, len(weights))])
 
 
@@ -191,7 +191,3 @@ def _chains(groups: Sequence[Group], paths: Sequence[Path], models: int) -> list
             f"{shlex.join(('pigmm', 'analyze', *call))}"
         )
     return hints
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))

@@ -14,6 +14,7 @@ from analysis.show.weights_figures import GROUP_CAPTION, SHORT_CAPTION, TRAITS_C
 from analysis.show.weights_table import MOST_FINDINGS, law_title, legend_of, sentence, skipped_in_short
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy
+from analysis.weights.tensors import sized
 from analysis.weights.traits import NAMES
 from experiments.report import page
 from experiments.report.content import (
@@ -32,7 +33,7 @@ from experiments.report.content import (
 from experiments.report.outputs import provenance_of
 from experiments.report.weights_verdicts import study_verdicts
 
-MOST_FIGURES = 24
+MOST_FIGURES = 20
 """Groups that get figures of their own, the most unusual ones."""
 MOST_MEMBERS = 200
 """Members listed on the page; the file has all."""
@@ -85,11 +86,11 @@ def _numbers(row: GroupStudy) -> tuple[str | int | float, ...]:
     s, size = row.statistics, float(row.statistics.root_size[0])
     couplings = row.couplings
     return (
-        *(_shape(row.group.shape), row.group.members, *_moved(row), float(np.sqrt(np.nanmean(row.rms**2)))),
+        *(sized(row.group.shape), row.group.members, *_moved(row), float(np.sqrt(np.nanmean(row.rms**2)))),
         *(page.measured(float(s.w2) / size, float(s.w2_se) / size), float(s.w2_null) / size, law_title(row)),
         *(_trait(row, "skewness"), _trait(row, "kurtosis")),
         "–" if couplings is None else len(couplings.selection.graphs),
-        page.number(float(f"{row.outliers.count.mean():.3g}")) if row.outliers else "–",
+        page.short(row.outliers.count.mean()) if row.outliers else "–",
         len(row.anomalies.found) if np.isfinite(row.anomalies.q).any() else "–",
     )
 
@@ -116,7 +117,7 @@ def _content(number: int, row: GroupStudy) -> Iterator[Content]:
     group, s = row.group, row.statistics
     moves = trajectories.move_sentence(row)
     remark = f" {group.remark[0].upper()}{group.remark[1:]}." if group.remark else ""
-    yield Paragraph(f"{group.members} x {_shape(group.shape)}: {group.formed}.{remark} {sentence(row)} {moves}")
+    yield Paragraph(f"{group.members} x {sized(group.shape)}: {group.formed}.{remark} {sentence(row)} {moves}")
     if number <= MOST_FIGURES and row.trajectory:
         caption = trajectories.CAPTION if number == 1 else trajectories.SHORT_CAPTION
         yield Picture(f"trajectory{number}", caption)
@@ -170,10 +171,6 @@ def _units(study: ModelStudy) -> Iterator[Section]:
 def _left_out(study: ModelStudy) -> Section:
     if not study.skipped:
         return Section("Left out", [Paragraph("No array was left out.")])
-    rows = [(one.name, _shape(one.shape) or "–", one.dtype, one.reason) for one in study.skipped]
+    rows = [(one.name, sized(one.shape) or "–", one.dtype, one.reason) for one in study.skipped]
     grid = Grid(("array", "shape", "type", "reason"), rows)
     return Section("Left out", [Paragraph(f"{skipped_in_short(study)}."), Folded("All of them", [grid])])
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))

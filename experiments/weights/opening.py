@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.weights.tensors import Weights
+from analysis.weights.tensors import Weights, sized
 from experiments.errors import UserError
 from experiments.store.run_folder import RESULTS
 from experiments.weights.folders import open_folder
@@ -64,11 +64,7 @@ def _stacked(path: Path, models: Sequence[Weights], key: str | None) -> np.ndarr
     for tensor, weights in zip(tensors, models, strict=True):
         if tensor.shape != tensors[0].shape:
             raise UserError(
-                f"{path}: {models[0].title} is {_times(tensors[0].shape)} and {weights.title} is "
-                f"{_times(tensor.shape)}; give matrices of one shape"
+                f"{path}: {models[0].title} is {sized(tensors[0].shape)} and {weights.title} is "
+                f"{sized(tensor.shape)}; give matrices of one shape"
             )
     return np.stack([np.asarray(tensor.read()) for tensor in tensors])
-
-
-def _times(shape: Sequence[int]) -> str:
-    return " x ".join(map(str, shape))

@@ -10,7 +10,6 @@ from analysis import Simultaneous
 from analysis.comparison import SideBySide, contrast_recordings
 from analysis.contrast import Ensemble, contrast_ensembles
 from analysis.recording import Recording, Training
-from analysis.show.chart import Chart
 from analysis.show.comparison_figures import FIGURES, available
 from analysis.show.comparison_figures import draw as drawn
 from analysis.show.comparison_tables import TABLES, differing, relative_distances
@@ -46,8 +45,7 @@ def recording(seed: int, members: int = 20, epochs: int = 3, layers: tuple[tuple
 
 def draw(several: SideBySide, name: str) -> Figure:
     """The printed figure."""
-    drawing = drawn(several, name)
-    return painted(drawing) if isinstance(drawing, Chart) else drawing
+    return painted(drawn(several, name))
 
 
 def legend(figure: Figure) -> list[str]:
@@ -190,8 +188,20 @@ def test_every_size_is_a_tick_of_its_own_panel(several):
 def test_an_infinite_deviation_leaves_the_others_visible(several):
     t = several.runs["one"]
     infinite = replace(t, deviation=np.full_like(t.deviation, np.inf))
-    axes = draw(several._replace(runs={"alone": infinite, "two": several.runs["two"]}), "deviations").axes
-    assert axes[0].images[0].get_clim()[1] == pytest.approx(several.runs["two"].deviation[-1].max())
+    ax = draw(several._replace(runs={"alone": infinite, "two": several.runs["two"]}), "deviations").axes[0]
+    largest = several.runs["two"].deviation[-1].max()
+    assert largest < ax.get_xlim()[1] < 3 * largest
+
+
+def test_deviations_stand_beside_their_invariants_run_by_run(several):
+    (row,) = drawn(several, "deviations").rows
+    for layer, panel in zip(("L1", "L2", "L3"), row, strict=True):
+        shown = {name: t for name, t in several.runs.items() if layer in t.layers}
+        assert [curve.name for curve in panel.curves] == list(shown)
+        for curve, t in zip(panel.curves, shown.values(), strict=True):
+            np.testing.assert_array_equal(curve.y, t.deviation[-1, t.layers.index(layer)])
+            np.testing.assert_array_equal(np.round(curve.x), np.arange(1, 40))
+        assert panel.places == NAMES[13:]
 
 
 def test_names_that_mean_something_to_matplotlib_are_shown_as_they_are(several):

@@ -1,17 +1,35 @@
 """The page in a real browser: it answers, loads nothing, fits a phone, and can be read by all and without scripts."""
 
+import json
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from analysis import Simultaneous
+from analysis.comparison import SideBySide
+from analysis.inference.held_out import Score
+from analysis.prediction import Prediction
+from analysis.show import comparison_figures
+from analysis.show.comparison_spectra import draw_last_spectra
 from analysis.show.cumulants import MOST, order
 from analysis.show.figures import available, draw
+from analysis.show.model_contrast_figure import draw_contrast
+from analysis.show.predictions import draw_predictions
+from analysis.show.trajectories import draw_moves, draw_trajectory
+from analysis.show.weights_figures import draw_group, draw_traits
+from analysis.weights.model_contrast import contrast_weights
+from analysis.weights.model_study import study_weights
+from experiments.report.content import Document, Picture, Section
 from experiments.report.cumulants import cumulants_part
 from experiments.report.figures import picture
 from experiments.report.page import document
 from experiments.report.report import report_document
+from tests.analysis.weights.test_trajectory import checkpoint
+from tests.experiments.test_comparing_spectra import STACKS, spectrum_of
 from tests.synthetic import synthetic
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'")
@@ -43,6 +61,36 @@ def address(run, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
+def gallery(tmp_path_factory) -> str:
+    """Address of a page with the figures of comparisons and of models, and that of predictions."""
+    ensembles = {name: {"L1": spectrum_of(stack)} for name, stack in STACKS.items()}
+    small = synthetic(epochs=3, layers=1, members=30)
+    small.mean[0, :, 2] = 10.0  # a mean square, which is positive
+    runs = SideBySide({"small": small, "wide": replace(small, symmetries=(Simultaneous(40),))}, {})
+    before, after = (checkpoint(step, ("shifted", "still")) for step in (0, 250))
+    study = study_weights([before, after])
+    score = Score(3, 0.4, 0.1, 0.0, 0.01, 0.3, 0.1)
+    scores, worth = {"blocks": score, "all": score}, np.array([[0.1, 0.4], [0.02, -0.01]])
+    predictions = [
+        Prediction(epoch, 60, 0, scores, ("L0", "L1"), ("V_0", "H_m"), worth, worth / 9, "ok") for epoch in (0, 4)
+    ]
+    pictures = {
+        "prediction": picture(draw_predictions, predictions),
+        "spectra": picture(draw_last_spectra, ensembles),
+        **{name: picture(comparison_figures.draw, runs, name) for name in comparison_figures.available(runs)},
+        "contrast": picture(draw_contrast, contrast_weights(before, after)),
+        "traits": picture(draw_traits, study),
+        "group1": picture(draw_group, study.rows[0]),
+        "moves": picture(draw_moves, study.rows),
+        "trajectory1": picture(draw_trajectory, study.rows[0]),
+    }
+    shown = Section("Figures", [Picture(name, f"Of {name}.") for name in pictures])
+    path: Path = tmp_path_factory.mktemp("gallery") / "report.html"
+    path.write_text(document(Document("Gallery", (), (shown,)), pictures), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
 def browser():
     with sync_api.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
@@ -53,6 +101,19 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     """The report on a desktop, in which nothing may go wrong."""
+    with opened(browser, address) as page:
+        yield page
+
+
+@pytest.fixture(params=["report", "gallery"])
+def either(browser, address, gallery, request):
+    """The report, or the gallery."""
+    with opened(browser, address if request.param == "report" else gallery) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser, address: str):
     page, wrong, requests = browser.new_page(viewport=DESKTOP), [], []
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -67,6 +128,56 @@ def page(browser, address):
 def tip(figure) -> list[str]:
     """The lines of the answer that is shown."""
     return figure.locator(".tip:visible").inner_text().splitlines()
+
+
+def panels_of(page):
+    """Of every panel of every figure: the figure, where the panel is, whether its dots are beside names, its curves."""
+    for figure in page.locator("figure:has(script)").all():
+        chart = json.loads(figure.locator("script").text_content())
+        panels, frames = [panel for row in chart["rows"] for panel in row], ("", *chart["frames"][-1:])
+        for panel, place in zip(panels, figure.locator(".panel").all(), strict=True):
+            yield figure, place, bool(panel["places"]), [curve for curve in panel["curves"] if curve["frame"] in frames]
+
+
+def names_of(curves) -> list[str]:
+    """What the first points of curves are called in answers."""
+    return [
+        one["points"][0] if one["points"] else one["name"] + ", by chance" * (one["mark"] == "dotted") for one in curves
+    ]
+
+
+def answers(figure, place, count, beside) -> list[str]:
+    """What the points are called that the keys reach, from curve to curve."""
+    names = []
+    for _ in range(count):
+        place.press("ArrowRight" if beside else "ArrowDown")
+        names.append(tip(figure)[0])
+    return names
+
+
+def test_every_curve_of_every_figure_answers_keys_and_the_pointer(either):
+    for figure, place, beside, curves in panels_of(either):
+        assert answers(figure, place, len(curves), beside) == names_of(curves)
+        point = figure.locator(".ring:visible")
+        point.scroll_into_view_if_needed()
+        ring, area = point.bounding_box(), place.locator(".u-over").bounding_box()
+        place.press("Escape")
+        assert figure.locator(".tip:visible").count() == 0
+        bottom = area["y"] + area["height"] - 2  # where points of value 0 may lie
+        either.mouse.move(ring["x"] + ring["width"] / 2, min(ring["y"] + ring["height"] / 2, bottom))
+        assert tip(figure)[2].startswith("value ")
+        either.mouse.move(0, 0)
+
+
+def test_every_legend_isolates_a_curve_in_all_panels_that_have_it(either):
+    for figure, place, beside, curves in panels_of(either):
+        chosen = [curve for curve in curves if curve["name"] == curves[-1]["name"]]
+        entry = figure.locator(f'.legend button[data-name="{chosen[0]["name"]}"]').first
+        if figure.locator(".legend").count():
+            entry.click()
+            assert entry.get_attribute("aria-pressed") == "true"
+            assert answers(figure, place, len(chosen) + 1, beside) == names_of([*chosen, chosen[0]])
+            entry.click()
 
 
 def test_a_point_answers_the_keys_and_the_pointer_with_all_that_is_known_of_it(run, page):
@@ -136,7 +247,8 @@ def test_a_table_is_sorted_by_a_click_and_filtered(page):
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_overflows_and_axe_finds_no_serious_fault(page, size):
+def test_nothing_overflows_and_axe_finds_no_serious_fault(either, size):
+    page = either
     page.set_viewport_size(size)
     fits = f"document.documentElement.scrollWidth <= innerWidth && !({BEYOND})().length"
     with suppress(sync_api.TimeoutError):  # charts take their new size; what does not is named below
@@ -145,6 +257,9 @@ def test_nothing_overflows_and_axe_finds_no_serious_fault(page, size):
     assert page.evaluate(BEYOND) == []
     found = axe.Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")] == []
+    for panel in page.locator(".panel").all():
+        panel.press("ArrowRight")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], "an answer overflows"
 
 
 def test_on_paper_and_without_scripts_figures_are_pictures(browser, address, page):

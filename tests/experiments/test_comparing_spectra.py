@@ -59,6 +59,23 @@ def test_the_section_shows_them_and_says_of_which_there_are_none(part):
     assert part.figures[NAME]["png"].startswith(b"\x89PNG")
 
 
+def test_the_figure_sets_the_largest_and_the_predicted_beside_the_name_of_each(part):
+    (panel,) = json.loads(part.figures[NAME]["json"])["rows"][0]
+    table = [dict(zip(part.tables[NAME].header, row, strict=True)) for row in part.tables[NAME].rows]
+    assert panel["places"] == list(STACKS)
+    largest, *predicted = panel["curves"]
+    np.testing.assert_allclose(largest["y"], [row["largest"] / row["edge"] for row in table], rtol=1e-4)
+    assert largest["se"] == [pytest.approx(table[0]["largest_se"] / table[0]["edge"], rel=1e-4), None]
+    found = [
+        (row[f"outlier_{k}"] / row["edge"], place)
+        for k in (1, 2)
+        for place, row in enumerate(table, start=1)
+        if np.isfinite(row[f"outlier_{k}"])
+    ]
+    shown = [(y, round(x)) for curve in predicted for x, y in zip(curve["x"], curve["y"], strict=True)]
+    np.testing.assert_allclose(shown, found, rtol=1e-4)
+
+
 def test_where_none_has_any_a_sentence_says_so():
     part = compared_spectra_part({"old": {}, "older": {}})
     (absent,) = part.section.content

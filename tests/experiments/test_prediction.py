@@ -50,8 +50,20 @@ def test_tables_and_json_hold_the_same_numbers(part):
         assert entry["importance"][layer][block] == {"value": value, "se": se}
 
 
-def test_the_figure_is_drawn_in_every_format(part):
+def test_the_figure_has_the_numbers_of_the_tables_at_every_epoch(part):
     assert part.figures[FILE]["png"].startswith(b"\x89PNG")
+    (scores,), (importance,) = json.loads(part.figures[FILE]["json"])["rows"]
+    for curve in scores["curves"]:
+        rows = [dict(zip(part.tables[FILE].header, row, strict=True)) for row in part.tables[FILE].rows]
+        expected = [(row["r2"], row["se"]) for row in rows if row["set"] == curve["name"]]
+        np.testing.assert_allclose(list(zip(curve["y"], curve["se"], strict=True)), expected, rtol=1e-4)
+    shown = [value for curve in importance["curves"] for value in curve["y"]]
+    np.testing.assert_allclose(sorted(shown), sorted(row[3] for row in part.tables[IMPORTANCE].rows), rtol=1e-4)
+    assert [curve["frame"] for curve in importance["curves"]] == ["epoch 0"] * 4 + ["epoch 4"] * 4
+    assert importance["places"] == ["A", "B"]
+
+
+def test_there_is_no_figure_of_nothing():
     with pytest.raises(ValueError, match="no prediction to draw"):
         draw_predictions([])
 

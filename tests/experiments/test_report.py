@@ -19,7 +19,7 @@ from experiments.report.verdicts import MOVED, PREDICTED, SURE, SYMMETRY
 from tests.synthetic import synthetic, with_diverged_members
 
 CONFIG = {"dataset": "mnist", "train": {"init": "uniform", "weight_decay": 0.01, "members": 30}}
-PICTURE = {"png": b"a picture", "pdf": b"", "json": b'{"a": "</script>"}'}
+PICTURE = {"png": b"a picture", "webp": b"smaller", "json": b'{"a": "</script>"}'}
 PROVENANCE = {"git": {"commit": "0123abc"}, "seconds": 12.5}
 
 
@@ -126,8 +126,8 @@ def test_it_is_well_formed_and_described(outline):
 
 
 def test_it_loads_nothing_and_links_only_to_files_of_the_run_folder(outline):
-    assert all(source.startswith("data:image/png;base64,") for source in outline.attributes("img", "src"))
-    expected = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png")}
+    assert all(source.startswith("data:image/webp;base64,") for source in outline.attributes("img", "src"))
+    expected = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("pdf", "png", "csv")}
     expected |= {f"tables/{name}.csv" for name in TABLES}
     inside = {href for href in outline.attributes("a", "href") if href.startswith("#")}
     assert {href.removeprefix("#") for href in inside} <= {attributes.get("id") for _, attributes in outline.tags}

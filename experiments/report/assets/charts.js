@@ -1,15 +1,10 @@
-// Charts: uPlot draws them from the numbers of the printed figure; here is what a reader asks of them: which curve is
-// this, only that one, at which epoch. Without scripts, and on paper, the printed figure is seen instead.
+// Charts: what a reader asks of them: which curve is this, only that one, at which epoch. Without scripts, and on paper,
+// the printed figure is seen instead.
 "use strict";
 {
+  const { draw, limits, number, position } = panels;
   const REACH = 30; // pixels from a point within which it answers
-  const CLEAR = "#0000";
-  const EDGE = 0.02; // of a horizontal scale, beside its first and last point
-  const EPOCHS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]; // between ticks
-  const FEW = 12; // points up to which intervals are bars, as in the printed figure
-
-  const number = (value) =>
-    value === null || value === undefined ? "–" : String(Number(value.toPrecision(3))).replace("-", "−");
+  const LINE = 18; // height of a place, of those that stand below each other
 
   function element(name, properties = {}, ...children) {
     const made = Object.assign(document.createElement(name), properties);
@@ -17,94 +12,15 @@
     return made;
   }
 
-  const finite = (values) => (values ?? []).filter((value) => value !== null);
-  const barred = (curve) => curve.mark === "dots" || curve.x.length <= FEW;
-
-  // One vertical scale for panels, at every position of the slider.
-  function limits(panels) {
-    const parts = panels.flatMap((panel) => [...panel.curves, ...panel.bands]);
-    const values = parts.flatMap((one) => [one.y, one.low, one.high].flatMap(finite));
-    const level = panels[0].level;
-    if (typeof level === "number") values.push(level);
-    const low = panels[0].floor ?? Math.min(...values), high = Math.max(...values);
-    const spread = high - low || Math.abs(high) || 1, linear = panels[0].linear;
-    const room = (end) => (linear === null ? 0.05 * spread : 0.1 * Math.max(Math.abs(end), linear));
-    return [panels[0].floor === null ? low - room(low) : low, high + room(high)];
-  }
-
-  // A path of uPlot: vertical bars from this series to the next one.
-  const bars = (plot, k, from, to) => {
-    const stroke = new Path2D();
-    for (let n = from; n <= to; n++) {
-      const [x, low, high] = [plot.data[0][n], plot.data[k][n], plot.data[k + 1][n]];
-      if (low === null || low === undefined) continue;
-      const place = plot.valToPos(x, "x", true);
-      stroke.moveTo(place, plot.valToPos(low, "y", true));
-      stroke.lineTo(place, plot.valToPos(high, "y", true));
-    }
-    return { stroke, fill: null, clip: null, flags: 0 };
-  };
-
-  function look(curve) {
-    const dash = { "--": [6, 3], ":": [2, 3], "-.": [6, 3, 2, 3] }[curve.dashes];
-    const style = { stroke: curve.colour, width: 1.5, dash, points: { show: false } };
-    if (curve.mark === "dotted") return { ...style, width: 1, dash: [1, 4] };
-    if (curve.mark === "steps") return { ...style, width: 0.5, fill: curve.colour + "44", paths: uPlot.paths.stepped({ align: 1 }) };
-    if (curve.mark === "line") return { ...style, points: { show: curve.x.length <= FEW, size: 5, fill: curve.colour } };
-    return { ...style, paths: () => null, points: { show: true, size: curve.mark === "points" ? 4 : 6, fill: curve.colour } };
-  }
-
-  // The series of a panel, their data, and the areas between them.
-  function content(panel, curves, frame) {
-    const tables = [], series = [{}], bands = [];
-    const between = (one, fill) => {
-      bands.push({ series: [series.length + 1, series.length], fill });
-      for (let k = 0; k < 2; k++) series.push({ stroke: CLEAR, width: 0, points: { show: false } });
-      tables.push([one.x, one.low, one.high]);
-    };
-    for (const band of panel.bands) if (!band.frame || band.frame === frame) between(band, "#bbbbbb59");
-    if (panel.level !== null && curves.length) {
-      const x = curves.flatMap((curve) => curve.x), ends = [Math.min(...x), Math.max(...x)];
-      tables.push([ends, panel.level === "diagonal" ? ends : ends.map(() => panel.level)]);
-      series.push({ stroke: "#000", width: 0.8, points: { show: false } });
-    }
-    for (const curve of curves) {
-      if (curve.low && barred(curve)) {
-        tables.push([curve.x, curve.low, curve.high]);
-        series.push({ stroke: curve.colour, width: 1, paths: bars, points: { show: false } });
-        series.push({ stroke: CLEAR, width: 0, paths: () => null, points: { show: false } });
-      } else if (curve.low) between(curve, curve.colour + "33");
-      tables.push([curve.x, curve.y]);
-      series.push(look(curve));
-    }
-    return { data: tables.length ? uPlot.join(tables) : [[]], series, bands };
-  }
-
-  function options(panel, range, size, parts) {
-    const axis = { stroke: "#1c1f23", grid: { stroke: "#e4e4e4", width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
-    const symlog = panel.linear === null ? {} : { distr: 4, asinh: panel.linear };
-    return {
-      ...size,
-      series: parts.series,
-      bands: parts.bands,
-      legend: { show: false },
-      cursor: { show: false },
-      padding: [8, 12, 0, 0],
-      scales: { x: { time: false, range: (_, low, high) => [low - EDGE * (high - low), high + EDGE * (high - low)] }, y: { ...symlog, range } },
-      axes: [
-        { ...axis, label: panel.x, labelSize: 18, size: 28, ...(panel.x === "epoch" ? { incrs: EPOCHS } : {}) },
-        { ...axis, size: 46, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))) },
-      ],
-    };
-  }
-
   // What is known of a point, for eyes and for screen readers.
   function told(chart, panel, curve, n) {
-    const lines = [`${panel.x || "at"} ${number(curve.x[n])}${curve.frame ? `, ${curve.frame}` : ""}`];
+    const where = panel.places[Math.round(curve.x[n]) - 1] ?? number(curve.x[n]);
+    const lines = [`${panel.x || "at"} ${where}${curve.frame ? `, ${curve.frame}` : ""}`];
     const error = curve.se?.[n] ?? null;
     lines.push(error === null ? `value ${number(curve.y[n])}` : `value ${number(curve.y[n])} ± ${number(error)} (standard error)`);
     if (curve.low && curve.low[n] !== null) lines.push(`from ${number(curve.low[n])} to ${number(curve.high[n])}`);
     if (curve.q && curve.q[n] !== null) lines.push(`q = ${number(curve.q[n])}`);
+    if (curve.within[n]) lines.push("within chance");
     const name = curve.points[n] || curve.name + (curve.mark === "dotted" ? ", by chance" : "");
     const graph = curve.graphs.length > 1 ? curve.graphs[n] : curve.graphs[0];
     return { name, lines, drawing: graph === undefined ? "" : chart.graphs[graph] };
@@ -115,14 +31,15 @@
     for (const curve of curves) {
       curve.x.forEach((x, n) => {
         if (curve.y[n] === null) return;
-        const distance = Math.hypot(plot.valToPos(x, "x") - left, plot.valToPos(curve.y[n], "y") - top);
+        const at = position(plot, x, curve.y[n]), distance = Math.hypot(at[0] - left, at[1] - top);
         if (distance < best.distance) best = { distance, curve, n };
       });
     }
     return best.curve ? best : null;
   }
 
-  // The point under the pointer, or under the keys: left and right along a curve, up and down from curve to curve.
+  // The point under the pointer, or under the keys: left and right along a curve, up and down from curve to curve; and
+  // the other way round where places stand below each other.
   function answering(chart, panel, plot, box, curves) {
     const tip = element("div", { className: "tip", hidden: true }), ring = element("div", { className: "ring", hidden: true });
     plot.over.append(ring, tip);
@@ -135,10 +52,10 @@
       const { name, lines, drawing } = told(chart, panel, point.curve, point.n);
       tip.replaceChildren(element("b", { textContent: name }), ...lines.map((line) => element("div", { textContent: line })));
       if (drawing) tip.append(element("div", { innerHTML: drawing }));
-      const left = plot.valToPos(point.curve.x[point.n], "x"), top = plot.valToPos(point.curve.y[point.n], "y");
+      const [left, top] = position(plot, point.curve.x[point.n], point.curve.y[point.n]);
       Object.assign(ring.style, { left: `${left}px`, top: `${top}px`, borderColor: point.curve.colour });
       const width = plot.over.clientWidth;
-      tip.style.left = `${Math.max(-40, Math.min(left + 12, width - tip.offsetWidth))}px`;
+      tip.style.left = `${Math.max(-plot.over.offsetLeft, Math.min(left + 12, width - tip.offsetWidth))}px`;
       tip.style.top = `${top + 14}px`;
     };
     plot.over.addEventListener("mousemove", (event) => {
@@ -152,10 +69,17 @@
       if (event.key === "Escape") show(null);
       if (!step || !curves.length) return;
       event.preventDefault();
+      if (panel.places.length) step.reverse();
       const k = at ? (curves.indexOf(at.curve) + step[1] + curves.length) % curves.length : 0;
       const n = at ? Math.max(0, Math.min(at.n + step[0], curves[k].x.length - 1)) : 0;
       show({ curve: curves[k], n });
     };
+  }
+
+  // Whether a panel follows the legend: it has the chosen curve, or other ones of a panel that has it.
+  function follows(panel, row, name) {
+    const names = (one) => one.curves.map((curve) => curve.name);
+    return row.some((one) => names(one).includes(name) && names(one).some((other) => names(panel).includes(other)));
   }
 
   function legend(row, state, redraw) {
@@ -194,11 +118,11 @@
     const redraw = () => {
       state.plots.splice(0).forEach((plot) => plot.destroy());
       for (const { panel, row, place, range } of places) {
-        const named = row.some((one) => one.curves.some((curve) => curve.name === state.only));
+        const named = follows(panel, row, state.only);
         const curves = panel.curves.filter((curve) => (!curve.frame || curve.frame === state.frame) && (!named || curve.name === state.only));
-        const parts = content(panel, curves, state.frame);
-        const size = { width: place.clientWidth, height: row.length === 1 ? 280 : 200 };
-        const plot = new uPlot(options(panel, range, size, parts), parts.data, place);
+        const tallest = Math.max(...row.map((one) => one.places.length));
+        const size = { width: place.clientWidth, height: Math.max(row.length === 1 ? 280 : 200, 60 + LINE * tallest) };
+        const plot = draw(panel, curves, state.frame, range, size, place);
         answering(chart, panel, plot, place, curves);
         state.plots.push(plot);
       }

@@ -19,7 +19,7 @@ def curves_of(chart: Chart) -> list[Curve]:
     return [curve for row in chart.rows for panel in row for curve in panel.curves]
 
 
-@pytest.mark.parametrize("name", [name for name in FIGURES if name != "changes"])
+@pytest.mark.parametrize("name", FIGURES)
 def test_page_csv_and_printed_figure_have_the_same_numbers(name):
     chart = draw(synthetic(epochs=4, layers=2, members=20), name)
     assert isinstance(chart, Chart)
@@ -34,7 +34,8 @@ def test_page_csv_and_printed_figure_have_the_same_numbers(name):
                 np.testing.assert_allclose(np.array(known[field], float), values, rtol=1e-4)
     table, expected = points(chart), np.concatenate([curve.y for curve in curves])
     np.testing.assert_array_equal([row[table.header.index("y")] for row in table.rows], expected)
-    drawn = [line.get_ydata() for ax in painted(chart).axes for line in ax.get_lines()]
+    lines = [line for ax in painted(chart).axes for line in ax.get_lines()]
+    drawn = [line.get_xdata() if name == "changes" else line.get_ydata() for line in lines]
     for curve in curves:
         assert any(np.array_equal(np.asarray(line), curve.y) for line in drawn)
 
@@ -67,6 +68,25 @@ def test_a_slider_goes_through_the_epochs_and_the_last_is_printed():
         e = frames(chart).index(curve.frame)
         for graph, value in zip(curve.graphs, curve.y, strict=True):
             assert t.standardised[e, 0, t.symmetry.patterns.index(graph)] == value
+
+
+def test_dots_beside_names_run_down_and_are_open_within_chance():
+    within, names = np.array([False, True, False]), ("a", "$b", "c")
+    curve = Curve("dots", 1 + X, np.array([3.0, 2.0, 5.0]), X, 2 * X, within_chance=within, mark="dots")
+    panel = Panel((curve,), x_label="name", y_label="value", level=1.0, floor=0.0, ceiling=6.0, places=names)
+    chart = Chart(((panel, panel),), (4.0, 3.0), "all", epochs=False)
+    left, right = painted(chart).axes
+    _, full, opened = left.get_lines()
+    np.testing.assert_array_equal(full.get_xydata(), [[3, 1], [2, 2], [5, 3]])
+    np.testing.assert_array_equal(opened.get_xydata(), [[2, 2]])
+    assert opened.get_markerfacecolor() == "white"
+    assert (left.get_xlabel(), left.get_xlim(), left.get_ylim()) == ("value", (0.0, 6.0), (3.5, 0.5))
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a", r"\$b", "c"]
+    assert not right.yaxis.get_tick_params()["labelleft"]
+    assert [row[points(chart).header.index("point")] for row in points(chart).rows] == [*names] * 2
+    (shown, _) = json.loads(chart_json(chart))["rows"][0]
+    assert shown["places"] == list(names)
+    assert shown["curves"][0]["within"] == [0, 1, 0]
 
 
 def test_numbers_that_are_not_available_are_null_on_the_page_and_empty_in_the_file():

@@ -1,18 +1,20 @@
 """Figures: panels, curves, labels and limits, for whole runs and for the smallest ones."""
 
 import ast
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from analysis.show.chart import Chart
-from analysis.show.drawing import Figure, render
+from analysis.show.drawing import Figure, render, smaller
 from analysis.show.figures import FIGURES, available
-from analysis.show.figures import draw as drawn
+from analysis.show.figures import draw as chart
 from analysis.show.painting import painted
 from analysis.show.style import invariant_labels
+from analysis.show.style import panels as groups_of
 from analysis.statistics import initial_deviation, normalised_change
 from tests.synthetic import synthetic, with_diverged_members
 
@@ -21,14 +23,7 @@ SOURCES = Path(__file__).resolve().parents[3]
 
 def draw(t, name) -> Figure:
     """The printed figure."""
-    drawing = drawn(t, name)
-    return painted(drawing) if isinstance(drawing, Chart) else drawing
-
-
-def chart(t, name) -> Chart:
-    drawing = drawn(t, name)
-    assert isinstance(drawing, Chart)
-    return drawing
+    return painted(chart(t, name))
 
 
 def solid_curves(ax):
@@ -76,20 +71,31 @@ def test_deviations_show_each_of_the_39_once_a_layer_at_most_ten_a_panel_on_one_
     assert top > t.deviation.max()
 
 
+def test_the_band_of_deviations_is_what_95_percent_of_the_least_certain_stay_below():
+    t = synthetic(epochs=5)
+    t.deviation_chance[2, 1, 3] = np.nan
+    for row, members in zip(chart(t, "deviations").rows, groups_of(t.symmetry).values(), strict=True):
+        for layer, panel in enumerate(row):
+            expected = np.nanmax(t.deviation_chance[:, layer, members], axis=-1)
+            np.testing.assert_array_equal(panel.bands[0].high, expected)
+
+
 def test_curves_of_a_panel_differ_in_colour_or_line_style():
     ax = draw(synthetic(epochs=20), "deviations").axes[0]
     assert len({(line.get_color(), line.get_linestyle()) for line in solid_curves(ax)}) == 10
 
 
-def test_change_bars_have_the_heights_of_the_changes_and_pale_where_they_are_noise():
+def test_changes_are_dots_beside_their_invariants_and_open_where_they_are_noise():
     t = synthetic(epochs=20)
     t.deviation[[0, -1], :, 0] = 1e-6
-    panels = draw(t, "changes").axes
-    heights = [[bar.get_height() for bars in ax.containers for bar in bars] for ax in panels]
-    np.testing.assert_array_equal(heights, normalised_change(t))
-    assert panels[0].containers[0][0].get_alpha() == 0.25
-    assert panels[0].containers[0][1].get_alpha() == 1.0
-    assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == list(t.names[t.high])
+    (row,) = chart(t, "changes").rows
+    for panel, expected in zip(row, normalised_change(t), strict=True):
+        np.testing.assert_array_equal(np.concatenate([curve.y for curve in panel.curves]), expected)
+        assert [graph for curve in panel.curves for graph in curve.graphs] == list(t.graphs[t.high])
+    assert row[0].curves[0].within_chance is not None
+    assert row[0].curves[0].within_chance[:2].tolist() == [True, False]
+    names = [tick.get_text() for tick in draw(t, "changes").axes[0].get_yticklabels()]
+    assert names == list(t.names[t.high])
 
 
 @pytest.mark.parametrize(("complete", "nulls"), [(True, 3), (False, 0)])
@@ -128,8 +134,8 @@ SHAPES = {
 def test_figures_of_every_shape_have_axis_labels_and_render(shape, name):
     figure = draw(SHAPES[shape], name)
     assert render(figure, "png").startswith(b"\x89PNG")
-    assert figure.axes[-1].get_xlabel() == ("" if name == "changes" else "epoch")
-    assert figure.axes[0].get_ylabel()
+    assert figure.axes[-1].get_xlabel() == ("normalised change" if name == "changes" else "epoch")
+    assert figure.axes[0].get_ylabel() or name == "changes"
 
 
 def test_available_names_the_figures_that_would_not_be_empty():
@@ -166,6 +172,14 @@ def test_files_are_reproducible_and_pdf_text_stays_text():
     pdf = render(draw(t, "wasserstein"), "pdf")
     assert b"/Type0" in pdf, "fonts of type 42 are embedded as composite fonts"
     assert b"/Type3" not in pdf, "fonts of type 3 are refused by some journals"
+
+
+def test_the_picture_of_a_page_is_that_of_the_file():
+    png = render(draw(synthetic(epochs=3, layers=1), "wasserstein"), "png")
+    webp = smaller(png)
+    assert len(webp) < 0.8 * len(png)
+    first, second = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")) for one in (png, webp))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_an_unknown_figure_is_refused_with_the_known_ones():
