@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.show.chains import chain_entry, chain_sentence
 from analysis.show.entries import by_name, numbers, one_matrix_entry, statistics_entry
 from analysis.show.hidden_units import unit_entry, unit_sentence
 from analysis.show.style import model_title
@@ -108,7 +109,8 @@ def terminal(study: ModelStudy) -> str:
             indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
             *_wrapped(f"{sentence(row, MOST_FINDINGS)} {move_sentence(row)}", indent),
         ]
-    lines += ["", *(line for one in study.units for line in _wrapped(unit_sentence(one), ""))] if study.units else []
+    told = [*map(chain_sentence, study.chains), *map(unit_sentence, study.units)]
+    lines += ["", *(line for text in told for line in _wrapped(text, ""))] if told else []
     return "\n".join([*lines, "", *_wrapped(f"{legend_of(study)} {_remarks(study)}", "")])
 
 
@@ -144,6 +146,7 @@ def study_entry(study: ModelStudy) -> dict[str, Any]:
         "steps": list(study.steps),
         "groups": [_entry(row) for row in study.rows],
         "hidden_units": [unit_entry(one) for one in study.units],
+        "chains": [chain_entry(one) for one in study.chains],
         "skipped": [{**one._asdict(), "shape": list(one.shape)} for one in study.skipped],
     }
 
