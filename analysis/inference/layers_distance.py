@@ -59,7 +59,7 @@ def layers_distance(
 def _scales(f: Float[np.ndarray, "parameters"], symmetry: Chain) -> Float[np.ndarray, "parameters"]:
     """What the parameters of standard normal entries are multiplied by where those of layer l have the variance of f.
 
-    With s_l the standard deviation: means by s_l, S_ab by s_a s_b, T_l by the products of s_l and s_(l+1), E_l by s_l^2.
+    With s_l the standard deviation: means by s_l, S_ab by s_a s_b, T_l by products of s_l and s_(l+1), E_l by s_l^2.
     """
     rest = symmetry.unpack(nearest_iid(f, symmetry)).covariances[-symmetry.layers :]
     s = np.sqrt([block[0, 0] for block in rest])

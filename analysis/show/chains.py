@@ -81,8 +81,7 @@ def _parts(one: ChainStudy) -> Iterator[str]:
     yield independence(one)
     d = one.distance
     joint, apart = (
-        f"{w2:.3g}{f' ± {se:.2g}' if np.isfinite(se) else ''} ({null:.3g} by chance)"
-        for w2, se, null in (d[:3], d[3:])
+        f"{w2:.3g}{f' ± {se:.2g}' if np.isfinite(se) else ''} ({null:.3g} by chance)" for w2, se, null in (d[:3], d[3:])
     )
     yield f"the joint law is at W2 = {joint} from independent entries, and at {apart} without the terms between layers"
     rho = one.layers.correlation

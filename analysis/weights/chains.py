@@ -1,15 +1,14 @@
-"""Arrays that are consecutive layers of the same networks, told by names and shapes: their joint law is that of a chain.
+"""Which arrays are consecutive layers of the same networks, by names and shapes: their joint law is that of a chain.
 
 Networks lie in stacks [networks, outputs, inputs], or in a file each. Matrices that fit on one another by chance are no
 chain, as those of a transformer are not: either the names of two layers differ in one number alone, or they share a
 number of units that no other matrix has.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, takewhile
 from typing import NamedTuple
 
 from analysis.weights.grouping import Entry, Group, entries_of, fits, group_of, natural
@@ -97,10 +96,15 @@ def _certain(run: Sequence[Layer], sides: Counter[int]) -> Iterator[list[Layer]]
 
 def _numbered(below: str, above: str) -> bool:
     """Whether two names differ in one number alone."""
-    start = len(os.path.commonprefix([below, above]))
-    end = len(os.path.commonprefix([below[start:][::-1], above[start:][::-1]]))
+    start = _alike(below, above)
+    end = _alike(below[start:][::-1], above[start:][::-1])
     rests = (name[start : len(name) - end] for name in (below, above))
     return not SIDE_BY_SIDE.search(below) and all(map(NUMBER.fullmatch, rests))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _not_gated(chain: list[Layer]) -> list[Layer]:

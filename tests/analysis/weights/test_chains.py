@@ -43,7 +43,8 @@ def stacked(shapes: Shapes) -> Shapes:
     return {name: (20, *shape) for name, shape in shapes.items()}
 
 
-MLP: Shapes = {"layers.0.weight": (D, 7), "layers.2.weight": (D, D), "layers.4.weight": (D, D), "layers.10.weight": (3, D)}
+MLP: Shapes = {f"layers.{k}.weight": shape for k, shape in ((0, (D, 7)), (2, (D, D)), (4, (D, D)), (10, (3, D)))}
+GATED: Shapes = {"w1": (5, D), "w2": (D, 5), "w3": (5, D)}
 KERAS: Shapes = {"dense.kernel": (D, D), "dense_1.kernel": (D, D), "dense_2.kernel": (3, D)}
 NAMED: Shapes = {"in": (6, 7), "mid": (5, 6), "out": (4, 5)}
 
@@ -76,7 +77,7 @@ AUTOENCODER: Shapes = {"decoder.0": (8, 4), "decoder.2": (9, 8), "encoder.0": (8
         (AUTOENCODER, [["decoder.0", "decoder.2"], ["encoder.0", "encoder.2"]]),
         ({"before": (D, D), "after": (D, D)}, []),
         ({"down": (D, 5), "up": (5, D)}, []),  # either order fits
-        ({f"feed_forward.w{k}": (5, D) if k != 2 else (D, 5) for k in (1, 2, 3)}, [["feed_forward.w1", "feed_forward.w2"]]),
+        (GATED, [["w1", "w2"]]),
         ({"experts.0": (D, D), "experts.1": (D, D)}, []),
         ({"rnn.weight_hh_l0": (D, D), "rnn.weight_hh_l1": (D, D)}, []),
         ({"conv1": (D, 3, 2, 2), "conv2": (D, 3, 2, 2), "fc1": (5, D), "fc2": (4, 5)}, [["fc1", "fc2"]]),
