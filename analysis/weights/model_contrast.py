@@ -11,8 +11,8 @@ from analysis.inference.multiplicity import benjamini_hochberg
 from analysis.inference.paired import Paired, paired_members
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, NoneFiniteError, measured
-from analysis.weights.nodes import by_nodes_if_all
 from analysis.weights.model_study import grouping_of, refuse_none, several
+from analysis.weights.nodes import by_nodes_if_all
 
 
 class Pairs(NamedTuple):

@@ -67,7 +67,8 @@ def study_weights(
 ) -> ModelStudy:
     """Study every group of matrices of a model as an ensemble: one call, one table.
 
-    Rows and columns are permuted apart: they are different neurons, unless proven otherwise.
+    Rows and columns are permuted apart: they are different neurons, unless all matrices of a group are symmetric.
+    Consecutive layers of several networks are studied as a chain, too.
 
     Args:
         state: what `weights_of` takes, or several `Weights`: checkpoints of one training, whose matrices are followed

@@ -164,12 +164,13 @@ def _null_error(kurtosis: float, members: int, layout: _Layout) -> Float[np.ndar
     """Standard errors for independent entries: of means over so many pairs, of squares with their kurtosis."""
     count = members * layout.entries
     pairs = count * np.array(layout.sharing) / 2
-    squared = 1 / np.where(pairs > 0, pairs, np.nan)
-    means = np.sqrt(squared + np.array([1, 1, 0]) * np.nan_to_num(squared[2]))  # products of different pairs are uncorrelated
-    entries = np.sqrt(np.array([6, 24, 24]) / count)
+    squared = 1 / np.where(pairs > 0, pairs, np.nan)  # products of different pairs are uncorrelated
+    means = np.sqrt(squared + np.array([1, 1, 0]) * np.nan_to_num(squared[2]))
     # Of entries with two values only, whose squares are all the same, nothing is left but rounding.
-    squares = (2 + kurtosis if 2 + kurtosis > TWO_VALUED else 0.0) * means
-    return np.concatenate([layout.parts * means, squares, entries])
+    of_squares = 2 + kurtosis if 2 + kurtosis > TWO_VALUED else 0.0
+    of_scales = (3 * of_squares) ** 2 * np.nansum(np.square(layout.parts) * squared)
+    entries = np.sqrt([6 / count, 24 / count, 24 / count + of_scales])
+    return np.concatenate([layout.parts * means, of_squares * means, entries])
 
 
 def _members_alike(
@@ -196,15 +197,16 @@ def _members_alike(
     return found
 
 
-def _entry_means(
-    invariants: Float[np.ndarray, "N graphs"], power: int, symmetry: Symmetry
-) -> Float[np.ndarray, "N"]:
+def _entry_means(invariants: Float[np.ndarray, "N graphs"], power: int, symmetry: Symmetry) -> Float[np.ndarray, "N"]:
     """Of each member the mean of a power of its entries, in symmetric ones of those off the diagonal."""
     names, (rows, columns) = [symmetry.key(graph) for graph in symmetry.every], symmetry.shapes[0]
-    loop = invariants[:, names.index(",".join(["0-0"] * power))] if "0-0" in names else 0.0
+
+    def sums(key: str) -> Float[np.ndarray, "N"]:
+        return invariants[:, names.index(",".join([key] * power))] if key in names else np.zeros(len(invariants))
+
     if symmetry.tensors.separate:
-        return loop / (rows * columns)
-    return (invariants[:, names.index(",".join(["0-1"] * power))] - loop) / (rows * (rows - 1))
+        return sums("0-0") / (rows * columns)
+    return (sums("0-1") - sums("0-0")) / (rows * (rows - 1))
 
 
 def _within(covariances: Sequence[float], layout: _Layout) -> float:
