@@ -7,7 +7,8 @@ variance; but the largest is the larger one of two ends.
 import numpy as np
 from jaxtyping import Float
 
-from analysis.symmetry import Symmetric
+from analysis.model.marchenko_pastur import Bulk
+from analysis.symmetry import Symmetric, Symmetry
 
 TRACY_WIDOM = 1.4417
 """The quantile of Tracy and Widom's law of real matrices that the larger of two independent draws is below in 95 %."""
@@ -16,6 +17,18 @@ TRACY_WIDOM = 1.4417
 def entry_variance(parameters: Float[np.ndarray, "parameters"]) -> float:
     """Variance s of an entry off the diagonal beyond means of nodes: half of that along V_2, where it counts twice."""
     return float(parameters[-1]) / 2
+
+
+def spectrum(parameters: Float[np.ndarray, "parameters"], symmetry: Symmetry) -> tuple[Bulk, float, int]:
+    """Law of the squared singular values, what the largest of them stays below in 95 %, and how many lie beyond.
+
+    Args:
+        parameters: of the law.
+        symmetry: of symmetric matrices.
+    """
+    assert isinstance(symmetry, Symmetric)
+    s = entry_variance(parameters)
+    return Bulk(s, *symmetry.shapes[0]), largest(s, symmetry) ** 2, outliers(parameters, symmetry)
 
 
 def largest(variance: float, symmetry: Symmetric) -> float:

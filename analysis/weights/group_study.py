@@ -17,7 +17,6 @@ from analysis.model.status import joined
 from analysis.recording import Recording
 from analysis.statistics import Statistics, entry_variance
 from analysis.study import describe
-from analysis.symmetry import Symmetric
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
 from analysis.weights.nodes import by_nodes_if_all
@@ -162,13 +161,11 @@ def _outliers(kept: Measured, statistics: Statistics, one: OneMatrix | None) -> 
     if kept.singular is None:
         return None
     parameters, (rows, columns), squared = statistics.parameters, kept.symmetry.shapes[0], kept.singular**2
-    if isinstance(kept.symmetry, Symmetric):
-        bulk = Bulk(wigner.entry_variance(parameters), rows, columns)
-        largest = wigner.largest(bulk.variance, kept.symmetry) ** 2
-        predicted = wigner.outliers(parameters, kept.symmetry)
-    else:
+    if kept.symmetry.tensors.separate:
         bulk = Bulk(float(parameters[-1]), rows, columns)
         largest, predicted = bulk.largest, len(outliers(parameters, rows, columns))
+    else:
+        bulk, largest, predicted = wigner.spectrum(parameters, kept.symmetry)
     above = squared > np.maximum(largest, ROUNDING * squared[:, :1])
     return Outliers(kept.singular, bulk, above.sum(axis=1).astype(float), _share(squared, above), predicted)
 

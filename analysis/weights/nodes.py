@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from analysis.symmetry import Symmetric
+from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import SMALL, Measured, chunks
 from analysis.weights.mirror import together
@@ -35,9 +36,7 @@ def by_nodes(whole: Measured, group: Group, symmetry: Symmetric) -> Measured:
     for stack in chunks(group):
         finite = whole.finite[start : start + len(stack)]
         start += len(stack)
-        nodes = np.where(finite[:, None, None], np.asarray(stack, np.float64), 0.0)
-        if not symmetry.diagonal:
-            nodes[:, *np.diag_indices(symmetry.dim)] = 0.0
+        nodes = of_nodes(np.where(finite[:, None, None], stack, 0.0), symmetry)
         moments = np.asarray(symmetry.block_moments(nodes))
         if shift is None and finite.any():
             shift = _mean(nodes[finite], moments[finite], symmetry)
@@ -50,6 +49,15 @@ def by_nodes(whole: Measured, group: Group, symmetry: Symmetric) -> Measured:
         del stack, nodes  # else they stay in memory while the next tensor is read
     kept: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return whole._replace(symmetry=symmetry, shift=() if shift is None else tuple(shift.tolist()), **kept)
+
+
+def of_nodes(stack: np.ndarray, symmetry: SingleMatrix) -> Float[np.ndarray, "k D D"]:
+    """The matrices with zeros in place of the diagonal, if the symmetry has none."""
+    assert isinstance(symmetry, Symmetric)
+    nodes = np.array(stack, dtype=np.float64)
+    if not symmetry.diagonal:
+        nodes[:, *np.diag_indices(symmetry.dim)] = 0.0
+    return nodes
 
 
 def _mean(

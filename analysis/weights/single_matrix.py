@@ -7,10 +7,10 @@ from analysis.inference.cumulants import Estimates
 from analysis.inference.one_matrix import OneMatrix, with_cumulants
 from analysis.inference.two_way import Interval, Mean
 from analysis.statistics import Statistics
-from analysis.symmetry import Symmetric
 from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured
+from analysis.weights.nodes import of_nodes
 from analysis.weights.traits import NAMES, Traits
 
 REACH = 1.96
@@ -22,9 +22,7 @@ SIDES = {"rows": "row means", "columns": "column means", "h11": "row means"}
 def only_matrix(group: Group, symmetry: SingleMatrix) -> Shaped[np.ndarray, "m n"]:
     """The matrix of a group of one, in the type in which it is stored; zeros where its diagonal is one constant."""
     matrix = next(group.stacks())[0]
-    if not isinstance(symmetry, Symmetric) or symmetry.diagonal:
-        return matrix
-    return np.where(np.eye(symmetry.dim, dtype=bool), 0.0, matrix)
+    return matrix if symmetry.tensors.separate else of_nodes(matrix[None], symmetry)[0]
 
 
 def alone(whole: Measured, matrix: Shaped[np.ndarray, "m n"], statistics: Statistics) -> OneMatrix:
