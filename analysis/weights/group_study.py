@@ -30,7 +30,7 @@ VARIANCE_ROUNDING = 1e-24
 """And so is a variance below this part of the mean square."""
 
 
-NO_COUPLINGS = "couplings are of rows and columns that are permuted apart"
+NO_COUPLINGS = "no couplings of symmetric matrices: they are of rows and columns that are permuted apart"
 
 
 class Outliers(NamedTuple):
