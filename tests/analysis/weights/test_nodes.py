@@ -164,6 +164,13 @@ def test_independent_entries_are_rejected_as_often_as_they_may_be():
     assert np.all(np.abs(np.nanmean(p[:, known], axis=0) - 0.5) < 0.15)
 
 
+def test_of_two_members_the_error_is_the_spread_of_gaussian_ones():
+    values, errors = zip(*[traits_of(normal(21, k)[:2])[::2] for k in range(150)], strict=True)
+    known = ~np.isnan(errors[0])
+    ratio = np.median(errors, axis=0)[known] / np.std(values, axis=0)[known]
+    assert ((ratio > 0.75) & (ratio < 1.35)).all(), ratio
+
+
 def test_nodes_that_differ_are_told_as_nodes():
     node = 1.2 * np.random.default_rng(12).normal(size=(MEMBERS, D))
     row = row_of(normal(13) + node[:, None] + node[:, :, None])
