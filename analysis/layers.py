@@ -1,5 +1,6 @@
 """An ensemble of whole networks, or its recording in training, to the connections between the layers."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from analysis.inference.layer_cumulants import Balance, LayerCumulants, balance,
 from analysis.inference.layer_randomisation import LayerRandomisation, layer_randomisation, untested
 from analysis.inference.layers import LayersTest, UnitCorrelation, layers_test, unit_correlation
 from analysis.inference.multiplicity import hierarchical
-from analysis.inference.networks import Networks, given_networks, recorded_networks
+from analysis.inference.networks import Networks, given_networks, recorded_networks, unit_sums
 from analysis.inference.resampling import bootstrap
 from analysis.model.fitting import Fit, fit, fit_moments, read_ensemble
 from analysis.model.wasserstein import wasserstein_squared_parts
@@ -19,7 +20,7 @@ from analysis.recording import LayersRecording, included_networks
 from analysis.statistics import REPLICATES, SEED
 from analysis.symmetry import Chain
 from analysis.symmetry.base import chosen_members, finite_members
-from analysis.symmetry.chain import chain_of
+from analysis.symmetry.chain import Matrices, chain_of
 
 
 class Layers(NamedTuple):
@@ -84,6 +85,39 @@ def study_networks(networks: Networks, fitted: Fit, seed: int = 0, randomise: bo
         layer_cumulants(networks, seed),
         layer_randomisation(networks, seed=seed) if randomise else untested(networks.symmetry),
     )
+
+
+def networks_in_parts(parts: Iterable[Matrices], symmetry: Chain, fewest: int = 1) -> tuple[Networks, Fit] | None:
+    """Networks that come a few at a time, as recorded ones, with their law; None if too few are finite.
+
+    Args:
+        parts: stacks W_l of [n, h_l, h_(l-1)] of n networks each.
+        symmetry: the chain of these sizes.
+        fewest: finite networks that are needed.
+    """
+    one_by_one = (tuple(m[None] for m in matrices) for part in parts for matrices in zip(*part, strict=True))
+    kept = [_recorded(network, symmetry) for network in one_by_one]  # several at once would be compiled for each number
+    factors, moments, sums = (np.concatenate(some) for some in zip(*kept, strict=True))
+    finite = np.isfinite(moments).all(axis=1)
+    if finite.sum() < fewest:
+        return None
+    networks = recorded_networks(factors[finite], moments[finite], sums[finite], symmetry)
+    return networks, fit_moments(moments, symmetry)
+
+
+def _recorded(network: Matrices, symmetry: Chain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is kept of a network: connected invariants, block moments, sums of its units; NaN if they are not finite."""
+    matrices = tuple(np.asarray(matrix, np.float64) for matrix in network)
+    finite = all(np.isfinite(matrix).all() for matrix in matrices)
+    matrices = matrices if finite else tuple(np.zeros_like(matrix) for matrix in matrices)
+    of_layers = (np.concatenate(unit_sums(matrices, layer), axis=-1) for layer in symmetry.inner)
+    with np.errstate(invalid="ignore", over="ignore"):  # entries may be too large for their fourth powers
+        of_layers = [np.concatenate(unit_sums(matrices, layer), axis=-1) for layer in symmetry.inner]
+        factors = symmetry.evaluate(symmetry.recorded, matrices)
+        values = factors, np.asarray(symmetry.block_moments(matrices)), np.concatenate(of_layers, axis=1)
+    usable = finite and all(np.isfinite(value).all() for value in values)
+    factors, moments, sums = values if usable else (np.full_like(value, np.nan) for value in values)
+    return factors, moments, sums
 
 
 def of_one_epoch(found: Layers, symmetry: Chain) -> LayersPath:

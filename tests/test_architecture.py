@@ -99,8 +99,14 @@ def test_the_statistics_know_no_symmetry_by_name():
     known = {"model/gaussian.py", "model/fitting.py", "model/initial.py", "inspection.py", "published.py"}
     known |= {"as_published.py", "__init__.py"}
     known |= {"layers.py", "inference/layers.py", "inference/layer_cumulants.py", "inference/layer_randomisation.py"}
-    known |= {"inference/networks.py", "recording.py", "show/layers.py"}
-    known |= {"weights/measuring.py", "weights/row_blocks.py"}
+    known |= {"inference/networks.py", "inference/layers_distance.py", "recording.py", "show/layers.py"}
+    known |= {
+        "weights/measuring.py",
+        "weights/row_blocks.py",
+        "weights/mirror.py",
+        "weights/nodes.py",
+        "model/wigner.py",
+    }
     for path in modules("analysis"):
         local = path.relative_to(ROOT / "analysis").as_posix()
         if not local.startswith("symmetry/") and local not in known:

@@ -64,7 +64,9 @@ def kullback_leibler_parts(p: Parameters, q: Parameters, symmetry: Symmetry) -> 
         root = np.linalg.cholesky(or_identity(theirs))
         ratio = np.linalg.solve(root, np.swapaxes(np.linalg.solve(root, or_identity(ours)), -1, -2))
         excess = np.linalg.eigvalsh(ratio) - 1
-        term = np.where(singular(ours) | singular(theirs), np.inf, np.sum(excess - np.log1p(excess), axis=-1))
+        with np.errstate(divide="ignore"):  # a singular block may have an eigenvalue that is exactly 0
+            term = np.sum(excess - np.log1p(excess), axis=-1)
+        term = np.where(singular(ours) | singular(theirs), np.inf, term)
         parts.append(block.dimension * term if block.dimension else np.zeros_like(term))
     return np.stack(np.broadcast_arrays(*parts), axis=-1) / 2
 

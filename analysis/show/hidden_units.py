@@ -1,10 +1,13 @@
 """What connects the matrices on both sides of hidden units: as a sentence, a row of a table, and JSON."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
+from analysis.layers import Layers
 from analysis.show.layers import balance_scales, layers_entry
 from analysis.weights.hidden_units import UnitStudy
 
@@ -16,15 +19,27 @@ CAPTION = (
 )
 
 
-def unit_row(one: UnitStudy) -> tuple[str | int | float, ...]:
+Row = tuple[str | int | float, ...]
+
+
+def unit_row(one: UnitStudy) -> Row:
     """The numbers, in the order of `HEADER`."""
-    found, link = one.layers, one.link
+    (row,) = junction_rows(one.layers, (one.link.below.name, one.link.above.name))
+    return row
+
+
+def junction_rows(found: Layers, names: Sequence[str]) -> tuple[Row, ...]:
+    """The same of every hidden layer of a chain of layers with these names."""
     rho, balance, moved = found.correlation, found.balance, found.randomisation
-    scale = balance_scales(found)[0]
-    return (
-        *(link.below.name, link.above.name, int(found.fit.members or 0), link.units),
-        *(float(values[0]) for values in (rho.rho, rho.low, rho.high, moved.relabelled_sums)),
-        *(float(balance.difference[0] / scale), float(balance.se[0] / scale), float(moved.relabelled_squares[0])),
+    scales, members = balance_scales(found), int(found.fit.members or 0)
+    return tuple(
+        (
+            *(below, above, members, found.fit.model.symmetry.shapes[k][0]),
+            *(float(values[k]) for values in (rho.rho, rho.low, rho.high, moved.relabelled_sums)),
+            *(float(balance.difference[k] / scales[k]), float(balance.se[k] / scales[k])),
+            float(moved.relabelled_squares[k]),
+        )
+        for k, (below, above) in enumerate(pairwise(names))
     )
 
 

@@ -3,8 +3,8 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,12 @@ class Table(NamedTuple):
         writer.writerow(self.header)
         writer.writerows(tuple("" if _missing(cell) else cell for cell in row) for row in self.rows)
         return text.getvalue()
+
+
+def table_of(cells: Sequence[Mapping[str, Any]], caption: str) -> Table:
+    """Rows given by column, with NaN where one lacks a column of others, as laws of other parameters do."""
+    header = tuple(dict.fromkeys(name for row in cells for name in row))
+    return Table(header, tuple(tuple(row.get(name, math.nan) for name in header) for row in cells), caption)
 
 
 def parameters(statistics: Statistics) -> Table:

@@ -13,15 +13,17 @@ from analysis.show.cumulants import SHOWN
 from analysis.show.entries import by_name, numbers
 from analysis.show.matrices import matrices
 from analysis.show.patterns import titled_patterns
-from analysis.show.tables import Table, geometry
+from analysis.show.tables import Table, geometry, table_of
 from analysis.statistics import Statistics, largest_deviation, variance_unit
+from analysis.symmetry import Symmetry
+from analysis.symmetry.blocks import upper_triangle
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.trajectory import Trajectory
 
 MOVED = ("w2", "se", "debiased", "low", "high", "null", "null_upper", "p")
 """What is known of a move."""
 CAPTION = (
-    "The group through the checkpoints. Above, the 2-Wasserstein distance of its five-parameter law from that of the "
+    "The group through the checkpoints. Above, the 2-Wasserstein distance of its Gaussian law from that of the "
     "first checkpoint, and from that of the one before, per root of the number of entries, with 95 % intervals of the "
     "true ones; dotted, what as many matrices show whose law does not move. In the middle, the mean of an entry in "
     "standard deviations of the first checkpoint, and the variances of the mean entry, of column means, of row means "
@@ -67,21 +69,22 @@ def move_sentence(row: GroupStudy) -> str:
 
 def trajectory_table(rows: Sequence[GroupStudy]) -> Table:
     """Every group at every checkpoint."""
-    known = [matrices(_path(row).statistics) for row in rows]
-    header = ("group", "step", *(f"moved_{name}" for name in MOVED), *(f"step_{name}" for name in MOVED))
-    lines = tuple(
-        (row.group.name, step, *map(float, _values(first)), *map(float, _values(before)), *of_law[2:])
-        for row, table in zip(rows, known, strict=True)
-        for (step, first, before), of_law in zip(_moves(_path(row)), table.rows, strict=True)
-    )
-    return Table((*header, *known[0].header[2:]), lines, TABLE_CAPTION)
+    lines = []
+    for row in rows:
+        of_law = matrices(_path(row).statistics)
+        for (step, first, before), values in zip(_moves(_path(row)), of_law.rows, strict=True):
+            cells: dict[str, str | int | float] = {"group": row.group.name, "step": step}
+            cells |= {f"moved_{name}": value for name, value in zip(MOVED, _values(first), strict=True)}
+            cells |= {f"step_{name}": value for name, value in zip(MOVED, _values(before), strict=True)}
+            lines.append(cells | dict(zip(of_law.header[2:], values[2:], strict=True)))
+    return table_of(lines, TABLE_CAPTION)
 
 
 def paths_table(rows: Sequence[GroupStudy]) -> Table:
     """How long the way of every group through all checkpoints is, and how far it gets."""
     known = [geometry(_path(row).statistics) for row in rows]
-    lines = tuple(line for table in known for line in table.rows)
-    return Table(("group", *known[0].header[1:]), lines, known[0].caption)
+    cells = [dict(zip(("group", *one.header[1:]), line, strict=True)) for one in known for line in one.rows]
+    return table_of(cells, known[0].caption)
 
 
 def trajectory_entry(row: GroupStudy) -> dict[str, Any]:
@@ -144,15 +147,27 @@ def _distances(path: Trajectory, size: float) -> Panel:
 
 
 def _mean(t: Statistics) -> Panel:
-    unit = np.sqrt(variance_unit(t)[0])
+    ones = np.asarray(t.symmetry.project(np.ones(t.symmetry.shapes[0]))[0])[:1]
+    unit = np.sqrt(variance_unit(t)[0]) * t.symmetry.mean_unit * ones
     values, errors = (f[:, 0, :1] / unit for f in (t.parameters, t.parameters_se))
     return Panel(series(t.epochs, values, ["mean"], errors), "", y_label="mean / standard deviation", level=0.0)
 
 
 def _variances(t: Statistics) -> Panel:
-    values, errors = (f[:, 0, 1:] / variance_unit(t)[0] for f in (t.parameters, t.parameters_se))
-    curves = series(t.epochs, values, t.symmetry.parameter_names[1:], errors)
+    places = _variance_places(t.symmetry)
+    values, errors = (f[:, 0, places] / variance_unit(t)[0] for f in (t.parameters, t.parameters_se))
+    curves = series(t.epochs, values, [t.symmetry.parameter_names[k] for k in places], errors)
     return Panel(curves, "", y_label="variance / first variance", level=1.0, linear=1.0, floor=0.0)
+
+
+def _variance_places(symmetry: Symmetry) -> list[int]:
+    """Positions of the parameters that are variances, not means or covariances."""
+    start, places = symmetry.blocks[0].slots, []
+    for block in symmetry.blocks:
+        rows, columns = upper_triangle(block.slots)
+        places += (start + np.flatnonzero(rows == columns)).tolist()
+        start += block.entries
+    return places
 
 
 def _cumulants(t: Statistics) -> Panel:

@@ -35,12 +35,13 @@ MOST_MEMBERS = 400
 TRAITS_CAPTION = (
     "How each group departs from independent entries of one law, with 95 % intervals; open dots are within chance at a "
     f"false-discovery rate of {LEVEL:.0%}. The axes are linear up to {LINEAR} and logarithmic beyond. Groups are "
-    "numbered as in the table."
+    "numbered as in the table. The rows of symmetric matrices are their nodes."
 )
 GROUP_CAPTION = (
     "Singular values of all members, the largest of each marked; the line is Marchenko and Pastur's law of independent "
-    "entries of the fitted variance vE. Root mean square of the entries of each member, the line that of all. "
-    "Standardised graph cumulants, 0 for every Gaussian law, with 95 % intervals; open dots are within chance."
+    "entries of the fitted variance (vE, of symmetric matrices v2/2). Root mean square of the entries of each member, "
+    "the line that of all. Standardised graph cumulants, 0 for every Gaussian law, with 95 % intervals; open dots are "
+    "within chance."
 )
 SHORT_CAPTION = "Singular values beside their law, scales of the members, and graph cumulants, as in the first group."
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from analysis.show.chains import chain_entry, chain_sentence
 from analysis.show.entries import by_name, numbers, one_matrix_entry, statistics_entry
 from analysis.show.hidden_units import unit_entry, unit_sentence
 from analysis.show.style import model_title
-from analysis.show.tables import Table
+from analysis.show.tables import Table, table_of
 from analysis.show.trajectories import move_sentence, moved, moved_texts, trajectory_entry
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_study import ModelStudy
@@ -38,7 +39,7 @@ LEGEND = (
     "do. skewness, kurtosis (excess): of an entry, 0 for Gaussian ones. outliers: singular values of a matrix above "
     "those of independent entries. odd: members that do not fit among the others. Errors are over members; of two "
     "members those of independent Gaussian entries, of one those over its rows and columns. Rows are outputs, columns "
-    "inputs; they are permuted apart, as different neurons, but in a single symmetric matrix, whose rows are its "
+    "inputs; they are permuted apart, as different neurons, but in groups of symmetric matrices, whose rows are their "
     "columns."
 )
 MOVED_LEGEND = (
@@ -47,7 +48,7 @@ MOVED_LEGEND = (
 )
 TABLE_CAPTION = (
     "One row a group: how it was formed; members, and those left out as not finite; root mean square of an entry; "
-    "2-Wasserstein distance of the five-parameter law from the nearest independent entries, per root of the number of "
+    "2-Wasserstein distance of the law from the nearest independent entries, per root of the number of "
     "entries, with standard error, mean and 95 % quantile of what chance makes of it; the smallest law that describes "
     "first and second moments; the parameters; each trait with standard error and false-discovery rate; p of the score "
     "tests of couplings, and how many are selected; singular values above the bulk of independent entries per matrix, "
@@ -61,9 +62,7 @@ TABLE_CAPTION = (
 
 def groups_table(study: ModelStudy) -> Table:
     """All numbers of the table, one row a group, the most unusual first."""
-    cells = [dict(_cells(row)) for row in study.rows]
-    header = tuple(dict.fromkeys(name for row in cells for name in row))  # symmetric matrices have other parameters
-    return Table(header, tuple(tuple(row.get(name, np.nan) for name in header) for row in cells), TABLE_CAPTION)
+    return table_of([dict(_cells(row)) for row in study.rows], TABLE_CAPTION)
 
 
 def members_table(study: ModelStudy) -> Table:
@@ -108,7 +107,8 @@ def terminal(study: ModelStudy) -> str:
             indent + " ".join(f"{text:>{width}}" for text, (_, width) in cells),
             *_wrapped(f"{sentence(row, MOST_FINDINGS)} {move_sentence(row)}", indent),
         ]
-    lines += ["", *(line for one in study.units for line in _wrapped(unit_sentence(one), ""))] if study.units else []
+    told = [*map(chain_sentence, study.chains), *map(unit_sentence, study.units)]
+    lines += ["", *(line for text in told for line in _wrapped(text, ""))] if told else []
     return "\n".join([*lines, "", *_wrapped(f"{legend_of(study)} {_remarks(study)}", "")])
 
 
@@ -144,6 +144,7 @@ def study_entry(study: ModelStudy) -> dict[str, Any]:
         "steps": list(study.steps),
         "groups": [_entry(row) for row in study.rows],
         "hidden_units": [unit_entry(one) for one in study.units],
+        "chains": [chain_entry(one) for one in study.chains],
         "skipped": [{**one._asdict(), "shape": list(one.shape)} for one in study.skipped],
     }
 

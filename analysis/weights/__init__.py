@@ -1,5 +1,6 @@
 """Weights of any model: which of its matrices are draws of one law, and what each ensemble of them says."""
 
+from analysis.weights.chain_study import ChainStudy
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_contrast import ModelContrast, contrast_weights
 from analysis.weights.model_study import ModelStudy, study_weights
@@ -8,6 +9,7 @@ from analysis.weights.tensors import Tensor, Weights
 from analysis.weights.trajectory import Trajectory
 
 __all__ = [
+    "ChainStudy",
     "GroupStudy",
     "ModelContrast",
     "ModelStudy",

@@ -38,17 +38,38 @@ COORDINATES = {
     "0-0,1-0,2-0,3-0": "kurtosis of column means",
     "0-0,0-1,1-0,1-1": "large singular values",
 }
+NODE_COORDINATES = {
+    "x1": "mean",
+    "x2": "mean of the diagonal",
+    "h11": "means of nodes",
+    "h12": "diagonal along means of nodes",
+    "h22": "diagonal",
+    "v2": "scale",
+    "0-1,0-1,0-1": "skewness",
+    "0-1,0-1,0-1,0-1": "kurtosis",
+    "0-1,0-1,0-2,0-2": "scales of nodes",
+    "0-1,0-2,0-3": "skewness of node means",
+    "0-1,0-2,0-3,0-4": "kurtosis of node means",
+    "0-1,0-2,1-2": "triangles",
+    "0-1,0-2,1-3,2-3": "large eigenvalues",
+}
+"""Of symmetric matrices."""
 MEANS = {
     "row means": "outputs (rows) differ in their mean weight, which makes {share} of the variance",
     "column means": "inputs (columns) differ in their mean weight, which makes {share} of the variance",
     "member means": "members differ in their mean weight, which makes {share} of the variance",
 }
-NODE_MEANS = {"row means": "nodes differ in their mean weight, which makes {share} of the variance"}
-"""Of a symmetric matrix."""
+NODE_MEANS = {
+    "row means": "nodes differ in their mean weight, which makes {share} of the variance",
+    "member means": MEANS["member means"],
+}
 SCALES = {
     "row scales": "some outputs (rows) have larger weights than others: their variances spread by {spread}",
     "column scales": "some inputs (columns) have larger weights than others: their variances spread by {spread}",
 }
+
+
+NODE_SCALES = {"row scales": "some nodes have larger weights than others: their variances spread by {spread}"}
 
 
 def findings_of(study: GroupStudy) -> tuple[Finding, ...]:
@@ -69,28 +90,26 @@ def _odd(study: GroupStudy) -> Iterator[Finding]:
     one = study.anomalies
     if not len(one.found):
         return
+    names = COORDINATES if study.statistics.symmetry.tensors.separate else NODE_COORDINATES
     titles, shown = study.group.short_titles, one.found[:MOST_NAMED].tolist()
-    listed = ", ".join(f"{titles[k]} ({_coordinate(one.oddest[k])})" for k in shown)
+    # Which block moment, or cumulant, makes a member odd.
+    listed = ", ".join(f"{titles[k]} ({names.get(one.oddest[k], f'cumulant {one.oddest[k]}')})" for k in shown)
     more = ", …" if len(one.found) > len(shown) else ""
     plural = "member does" if len(one.found) == 1 else "members do"
     yield Finding(ODD, f"{len(one.found)} {plural} not fit among the others: {listed}{more}")
 
 
-def _coordinate(name: str) -> str:
-    """What makes a member odd: a block moment, or a cumulant by its name or graph."""
-    return COORDINATES.get(name, "") or f"cumulant {name}"
-
-
 def _traits(study: GroupStudy) -> Iterator[Finding]:
     beyond = study.traits.value - study.traits.expected
     values = dict(zip(NAMES, beyond.tolist(), strict=True))
-    means = MEANS if study.statistics.symmetry.tensors.separate else NODE_MEANS
+    apart = study.statistics.symmetry.tensors.separate
+    means, scales = (MEANS, SCALES) if apart else (NODE_MEANS, NODE_SCALES)
     told = NAMES if min(study.group.shape) >= FEWEST_SIDE else MEANS
     clear = {name for name, q in zip(NAMES, study.traits_q.tolist(), strict=True) if q < LEVEL and name in told}
     for name, text in means.items():
         if name in clear and values[name] > SMALLEST:
             yield Finding(values[name], text.format(share=_percent(values[name])))
-    for name, text in SCALES.items():
+    for name, text in scales.items():
         if name in clear and values[name] > SMALLEST:
             yield Finding(values[name], text.format(spread=_percent(values[name] ** 0.5)))
     if "member scales" in clear and values["member scales"] > SMALLEST:
@@ -107,7 +126,8 @@ def _outliers(study: GroupStudy) -> Iterator[Finding]:
     one = study.outliers
     if one is None or one.count.mean() - one.predicted < HALF or (study.one and not study.largest_q < LEVEL):
         return
-    made = f", {one.predicted} of them by means and variances of rows and columns" if one.predicted else ""
+    sides = "rows and columns" if study.statistics.symmetry.tensors.separate else "nodes"
+    made = f", {one.predicted} of them by means and variances of {sides}" if one.predicted else ""
     size = float(one.share.mean())
     yield Finding(
         size,

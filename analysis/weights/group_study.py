@@ -10,22 +10,27 @@ from analysis.coupling_study import CouplingStudy, study_couplings
 from analysis.inference.anomalies import Anomalies, rank_members
 from analysis.inference.couplings import FEWEST
 from analysis.inference.one_matrix import OneMatrix
+from analysis.model import wigner
 from analysis.model.marchenko_pastur import Bulk
 from analysis.model.spectrum import outliers
 from analysis.model.status import joined
 from analysis.recording import Recording
-from analysis.statistics import Statistics
+from analysis.statistics import Statistics, entry_variance
 from analysis.study import describe
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
-from analysis.weights.single_matrix import alone, as_symmetric, only_matrix, traits_of_one
-from analysis.weights.traits import Traits, traits, unknown_traits
+from analysis.weights.nodes import by_nodes_if_all
+from analysis.weights.single_matrix import alone, only_matrix, traits_of_one
+from analysis.weights.traits import Traits, traits
 from analysis.weights.trajectory import Trajectory, trajectory
 
 ROUNDING = 1e-12
 """Squared singular values below this part of the largest are rounding errors."""
 VARIANCE_ROUNDING = 1e-24
 """And so is a variance below this part of the mean square."""
+
+
+NO_COUPLINGS = "no couplings of symmetric matrices: they are of rows and columns that are permuted apart"
 
 
 class Outliers(NamedTuple):
@@ -52,9 +57,7 @@ class Finding(NamedTuple):
 
 
 class GroupStudy(NamedTuple):
-    """One group of matrices, under separate permutations of rows and columns; a single symmetric matrix under
-    permutations of its nodes.
-    """
+    """One group of matrices, under separate permutations of rows and columns, or of nodes if all are symmetric."""
 
     group: Group
     statistics: Statistics
@@ -104,8 +107,8 @@ class GroupStudy(NamedTuple):
 
 
 def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int] = ()) -> GroupStudy:
-    """All numbers of a group, which is read once, or twice if it is one matrix; without findings and q, which depend
-    on the other groups.
+    """All numbers of a group, which is read once, and again if it is one matrix, or symmetric; without findings and q,
+    which depend on the other groups.
 
     Args:
         group: the matrices, of a training those of the last checkpoint.
@@ -115,22 +118,17 @@ def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int
     Raises:
         NoneFiniteError: no member is.
     """
-    before = [
-        measured(one._replace(name=f"{one.name} at step {step}"), spectral=False)
-        for one, step in zip(earlier, steps, strict=False)
-    ]
-    whole, matrix = measured(group), None
-    path = trajectory([*before, whole], steps, group.name) if steps else None
-    if group.members == 1 and not group.rank:
-        whole, matrix = as_symmetric(whole, only_matrix(group))
+    named = [one._replace(name=f"{one.name} at step {step}") for one, step in zip(earlier, steps, strict=False)]
+    at = by_nodes_if_all([*named, group], [*(measured(one, spectral=False) for one in named), measured(group)])
+    path = trajectory(at, steps, group.name) if steps else None
+    whole, single = at[-1], group.members == 1 and not group.rank
     kept = whole.kept
     excluded = int(np.sum(~whole.finite))
     statistics = describe(kept.invariants, kept.block_moments, kept.symmetry, None, excluded, kept.centred)
-    own = unknown_traits()
-    if kept.symmetry.tensors.separate:
-        own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
-    one = None if matrix is None else alone(whole, matrix, statistics)
-    couplings = _couplings(kept) if len(kept.rms) >= FEWEST and not group.rank else None
+    own = traits(kept.centred, kept.block_moments, kept.symmetry, group.rank)
+    one = alone(whole, only_matrix(group, whole.symmetry), statistics) if single else None
+    many, apart = len(kept.rms) >= FEWEST and not group.rank, kept.symmetry.tensors.separate
+    couplings = _couplings(kept) if many and apart else None
     found = traits_of_one(one, own) if one else own
     return GroupStudy(
         group=group,
@@ -149,6 +147,7 @@ def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int
                 one.status if one else str(statistics.status),
                 _no_spectrum(group, kept),
                 "" if couplings is None else couplings.status,
+                NO_COUPLINGS if many and not apart else "",
                 "" if path is None else path.status,
             ]
         ),
@@ -161,11 +160,14 @@ def _outliers(kept: Measured, statistics: Statistics, one: OneMatrix | None) -> 
         return _outliers_of_one(one)
     if kept.singular is None:
         return None
-    parameters, (rows, columns) = statistics.parameters, statistics.symmetry.shapes[0]
-    bulk, squared = Bulk(float(parameters[-1]), rows, columns), kept.singular**2
-    above = squared > np.maximum(bulk.largest, ROUNDING * squared[:, :1])
-    count, share = above.sum(axis=1).astype(float), _share(squared, above)
-    return Outliers(kept.singular, bulk, count, share, len(outliers(parameters, rows, columns)))
+    parameters, (rows, columns), squared = statistics.parameters, kept.symmetry.shapes[0], kept.singular**2
+    if kept.symmetry.tensors.separate:
+        bulk = Bulk(float(parameters[-1]), rows, columns)
+        largest, predicted = bulk.largest, len(outliers(parameters, rows, columns))
+    else:
+        bulk, largest, predicted = wigner.spectrum(parameters, kept.symmetry)
+    above = squared > np.maximum(largest, ROUNDING * squared[:, :1])
+    return Outliers(kept.singular, bulk, above.sum(axis=1).astype(float), _share(squared, above), predicted)
 
 
 def _outliers_of_one(one: OneMatrix) -> Outliers | None:
@@ -185,7 +187,7 @@ def _share(squared: Float[np.ndarray, "N p"], above: Bool[np.ndarray, "*N p"]) -
 
 def varies(statistics: Statistics, rms: Float[np.ndarray, "N"]) -> bool:
     """Whether the entries vary by more than rounding."""
-    return bool(np.sum(statistics.parameters[1:]) > VARIANCE_ROUNDING * np.nanmean(rms**2))
+    return bool(entry_variance(statistics) > VARIANCE_ROUNDING * np.nanmean(rms**2))
 
 
 def _anomalies(whole: Measured, known: bool) -> Anomalies:
@@ -195,8 +197,9 @@ def _anomalies(whole: Measured, known: bool) -> Anomalies:
 
 def _less_shift(some: Measured) -> Float[np.ndarray, "N moments"]:
     """The block moments of the members less the constant, which no departure depends on, but rounding errors do."""
-    rows, columns = some.symmetry.shapes[0]
-    return some.block_moments - some.shift * np.sqrt(rows * columns) * np.eye(len(some.symmetry.moment_names))[0]
+    moments = some.block_moments.copy()
+    moments[:, : len(some.shift)] -= some.shift
+    return moments
 
 
 def _couplings(kept: Measured) -> CouplingStudy:

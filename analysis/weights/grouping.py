@@ -127,7 +127,7 @@ def grouped(
     found: dict[tuple[str, tuple[int, int]], list[Entry]] = {}
     for entry in entries:
         found.setdefault((key(entry), entry.view.shape), []).append(entry)
-    groups = [_group(name, shape, members) for (name, shape), members in found.items()]
+    groups = [group_of(name, shape, members) for (name, shape), members in found.items()]
     return Grouping(distinct(groups), skipped, (note, *_mixed(groups, together)))
 
 
@@ -199,7 +199,8 @@ def _key(
     )
 
 
-def _group(name: str, shape: tuple[int, int], entries: Sequence[Entry]) -> Group:
+def group_of(name: str, shape: tuple[int, int], entries: Sequence[Entry]) -> Group:
+    """The matrices of some tensors as one group, by the name of the tensors if they have one."""
     remarks = dict.fromkeys(entry.view.remark for entry in entries if entry.view.remark)
     name = entries[0].name if len({entry.name for entry in entries}) == 1 else name
     return Group(name, _formed(entries), shape, tuple(map(_source, entries)), "; ".join(remarks))

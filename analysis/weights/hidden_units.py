@@ -10,9 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.inference.networks import recorded_networks, unit_sums
-from analysis.layers import Layers, study_networks
-from analysis.model.fitting import fit_moments
+from analysis.layers import Layers, networks_in_parts, study_networks
 from analysis.symmetry.chain import chain_of
 from analysis.weights.grouping import INDEX, Group, Source
 
@@ -65,17 +63,9 @@ def study_units(link: Link) -> UnitStudy | None:
     Sums and squares of the incoming and outgoing weights of each unit, and the second moments and cumulants of the
     chain of both matrices, whose law does not change when units are renumbered.
     """
-    symmetry, kept = chain_of([np.broadcast_to(0.0, group.shape) for group in link]), []
-    for below, above in zip(link.below.stacks(), link.above.stacks(), strict=True):
-        pair = np.asarray(below, np.float64), np.asarray(above, np.float64)
-        if all(np.isfinite(side).all() for side in pair):
-            sums = np.concatenate(unit_sums(pair, 1), axis=-1)
-            kept.append((symmetry.evaluate(symmetry.recorded, pair), symmetry.block_moments(pair), sums))
-    if len(kept) < FEWEST:
-        return None
-    factors, moments, sums = (np.concatenate(part) for part in zip(*kept, strict=True))
-    networks = recorded_networks(factors, moments, sums, symmetry)
-    return UnitStudy(link, study_networks(networks, fit_moments(moments, symmetry)))
+    symmetry = chain_of([np.broadcast_to(0.0, group.shape) for group in link])
+    found = networks_in_parts(zip(link.below.stacks(), link.above.stacks(), strict=True), symmetry, FEWEST)
+    return None if found is None else UnitStudy(link, study_networks(*found))
 
 
 def _place(source: Source) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from analysis.symmetry import Separate
 from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
+from analysis.weights.mirror import NONE_YET, Mirror, mirror_of, together
 from analysis.weights.row_blocks import BLOCK, Sums, block_moments_of, invariants_of, singular_values, sums_of
 
 WORK = 2**37
@@ -22,10 +23,12 @@ class NoneFiniteError(ValueError):
 
 
 class Measured(NamedTuple):
-    """Of every member of a group, under separate permutations of rows and columns; NaN for those not finite."""
+    """Of every member of a group, under separate permutations of rows and columns; NaN for those not finite.
+
+    Of symmetric matrices `analysis.weights.nodes` makes the same under permutations of nodes.
+    """
 
     symmetry: SingleMatrix
-    """That of nodes for one symmetric matrix."""
     finite: Bool[np.ndarray, "N"]
     """Whether all entries are, and so small that their fourth powers are."""
     rms: Float[np.ndarray, "N"]
@@ -35,10 +38,12 @@ class Measured(NamedTuple):
     """All of degree 1 to 4."""
     centred: Float[np.ndarray, "N graphs"]
     """The same of the members less `shift`."""
-    shift: float
-    """One constant for all members: about their mean where that is large, else 0."""
+    shift: tuple[float, ...]
+    """Of all members, on the trivial block: about their mean where that is large, else 0."""
     singular: Float[np.ndarray, "N p"] | None
     """Singular values from the largest, those below 1e-8 of it lost in rounding; None where they take too long."""
+    mirror: Mirror | None
+    """What tells whether the matrices are symmetric; None where they are not, and of products of thin matrices."""
 
     @property
     def kept(self) -> "Measured":
@@ -60,18 +65,22 @@ def measured(group: Group, spectral: bool = True) -> Measured:
     symmetry, (rows, columns) = Separate(*group.shape), group.shape
     spectral = spectral and group.rank is None and group.members * rows * columns * min(rows, columns) <= WORK
     shift: float | None = None
+    mirror: Mirror | None = None if group.rank else NONE_YET
     parts: list[dict[str, np.ndarray]] = []
-    for stack in _chunks(group):
+    for stack in chunks(group):
         with np.errstate(invalid="ignore", over="ignore"):
             sums = sums_of(stack)
             shift = _mean(sums, symmetry) if shift is None else shift
             parts.append(_numbers(sums, sums_of(stack, shift) if shift else sums, shift or 0.0, symmetry, spectral))
+        if mirror:
+            mirror = together([mirror, mirror_of(stack[parts[-1]["finite"]])])
         del stack, sums  # else they stay in memory while the next tensor is read
     kept: dict[str, Any] = {"singular": None}
     kept |= {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if not kept["finite"].any():
         raise NoneFiniteError(f"none of the {group.members} matrices of {group.name} is finite")
-    return Measured(symmetry=symmetry, shift=shift or 0.0, **kept)
+    x = float(np.sqrt(rows * columns)) * (shift or 0.0)
+    return Measured(symmetry=symmetry, shift=(x,), mirror=mirror, **kept)
 
 
 def _mean(sums: Sums, symmetry: Separate) -> float | None:
@@ -101,7 +110,7 @@ def _numbers(sums: Sums, centred: Sums, shift: float, symmetry: Separate, spectr
     return {"finite": finite} | found
 
 
-def _chunks(group: Group) -> Iterator[np.ndarray]:
+def chunks(group: Group) -> Iterator[np.ndarray]:
     """Stacks of as many matrices as are treated at once."""
     step = max(1, BLOCK // (group.shape[0] * group.shape[1]))
     for stack in group.stacks():

@@ -12,6 +12,7 @@ from analysis.inference.paired import Paired, paired_members
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, NoneFiniteError, measured
 from analysis.weights.model_study import grouping_of, refuse_none, several
+from analysis.weights.nodes import by_nodes_if_all
 
 
 class Pairs(NamedTuple):
@@ -49,6 +50,8 @@ def contrast_weights(
     first: Any, second: Any, progress: Callable[[str], None] = lambda line: None, **choice: Any
 ) -> ModelContrast:
     """Compare two models, or two sets of copies of one model, group by group, one tensor of each in memory at a time.
+
+    Groups of symmetric matrices in both are compared under permutations of their nodes.
 
     Members of one name in both are pairs: a matrix before and after fine-tuning. What the two have in common then
     cancels, and very small changes of the law are found.
@@ -89,7 +92,7 @@ def contrast_weights(
 
 def _contrast(first: Group, second: Group) -> GroupContrast:
     paired = _names(first) == _names(second)
-    both = [measured(group, spectral=False) for group in (first, second)]
+    both = by_nodes_if_all((first, second), [measured(group, spectral=False) for group in (first, second)])
     finite = [one.finite for one in both]
     if paired:
         finite = [finite[0] & finite[1]] * 2

@@ -1,12 +1,15 @@
 """A model to a row for each group of its matrices: what `study_weights` returns, one tensor in memory at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.inference.multiplicity import hierarchical
+from analysis.weights.chain_study import ChainStudy, study_chain
+from analysis.weights.chains import chains
 from analysis.weights.checkpoints import Files, checkpoints_of, comparable
 from analysis.weights.findings import findings_of
 from analysis.weights.group_study import GroupStudy, study_group
@@ -30,7 +33,9 @@ class ModelStudy:
     steps: tuple[int, ...] = ()
     """Of the checkpoints of a training, of which the rows show the last; empty where there are none."""
     units: tuple[UnitStudy, ...] = ()
-    """What connects groups that share hidden units."""
+    """What connects groups that share hidden units and are no layers of a chain."""
+    chains: tuple[ChainStudy, ...] = ()
+    """The joint law of consecutive layers of the same networks, at the last checkpoint."""
 
     def __repr__(self) -> str:
         from analysis.show.weights_table import terminal
@@ -62,7 +67,8 @@ def study_weights(
 ) -> ModelStudy:
     """Study every group of matrices of a model as an ensemble: one call, one table.
 
-    Rows and columns are permuted apart: they are different neurons, unless proven otherwise.
+    Rows and columns are permuted apart: they are different neurons, unless all matrices of a group are symmetric.
+    Consecutive layers of several networks are studied as a chain, too.
 
     Args:
         state: what `weights_of` takes, or several `Weights`: checkpoints of one training, whose matrices are followed
@@ -96,9 +102,25 @@ def study_weights(
     rows = [row._replace(findings=findings_of(row)) for row in judged]
     rows.sort(key=lambda row: -row.unusual)
     title = f"{weights[0].title} to {weights[-1].title}" if course.steps else _title(weights)
-    shared = (study_units(link) for link in links([row.group for row in found]))
-    units = tuple(one for one in shared if one)
-    return ModelStudy(title, tuple(rows), (*damaged, *course.skipped), course.notes, course.steps, units)
+    joint = tuple(_chains(course, progress))
+    units = tuple(_units([row.group for row in found], joint))
+    return ModelStudy(title, tuple(rows), (*damaged, *course.skipped), course.notes, course.steps, units, joint)
+
+
+def _chains(course: "Course", progress: Callable[[str], None]) -> Iterator[ChainStudy]:
+    """Of all chains that are some."""
+    for number, chain in enumerate(course.chains, start=1):
+        progress(f"chain {number} of {len(course.chains)}: {chain[0].name} to {chain[-1].name}")
+        if found := study_chain(chain):
+            yield found
+
+
+def _units(groups: Sequence[Group], joint: Sequence[ChainStudy]) -> Iterator[UnitStudy]:
+    """Of all groups that share hidden units, but those of which a chain tells the same."""
+    told = {pair for one in joint for pair in pairwise(one.names)}
+    for link in links(groups):
+        if (link.below.name, link.above.name) not in told and (found := study_units(link)):
+            yield found
 
 
 def _title(weights: Sequence[Weights]) -> str:
@@ -135,6 +157,8 @@ class Course(NamedTuple):
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     """What the files are, and how their matrices were grouped, in sentences."""
+    chains: tuple[tuple[Group, ...], ...]
+    """Consecutive layers of the same networks, at the last step; none where groups are asked for."""
 
 
 def course_of(
@@ -159,6 +183,7 @@ def course_of(
         steps=tuple(one.step for one in checkpoints),
         skipped=tuple(skipped.values()),
         notes=tuple(filter(None, (note, *at[-1].notes))),
+        chains=() if group else chains(states[-1], select, orientation),
     )
 
 

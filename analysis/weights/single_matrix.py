@@ -3,13 +3,14 @@
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from analysis.inference.cumulants import Estimates, centred_invariants
+from analysis.inference.cumulants import Estimates
 from analysis.inference.one_matrix import OneMatrix, with_cumulants
 from analysis.inference.two_way import Interval, Mean
 from analysis.statistics import Statistics
-from analysis.symmetry.choice import single_with_symmetry
+from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured
+from analysis.weights.nodes import of_nodes
 from analysis.weights.traits import NAMES, Traits
 
 REACH = 1.96
@@ -18,26 +19,10 @@ SIDES = {"rows": "row means", "columns": "column means", "h11": "row means"}
 """The trait of what each side shares; of symmetric matrices, whose columns are its rows, one."""
 
 
-def only_matrix(group: Group) -> Shaped[np.ndarray, "m n"]:
-    """The matrix of a group of one, in the type in which it is stored."""
-    return next(group.stacks())[0]
-
-
-def as_symmetric(whole: Measured, matrix: Shaped[np.ndarray, "m n"]) -> tuple[Measured, Shaped[np.ndarray, "m n"]]:
-    """The same under permutations of nodes if the matrix is symmetric, less a diagonal that is one constant."""
-    matrix, symmetry = single_with_symmetry(matrix)
-    if symmetry.tensors.separate:
-        return whole, matrix
-    stack = matrix[None]
-    moments = np.asarray(symmetry.block_moments(stack))
-    nodes = whole._replace(
-        symmetry=symmetry,
-        block_moments=moments,
-        invariants=symmetry.evaluate_observed(stack),
-        centred=centred_invariants(stack, moments, symmetry.every, symmetry),
-        shift=0.0,
-    )
-    return nodes, matrix
+def only_matrix(group: Group, symmetry: SingleMatrix) -> Shaped[np.ndarray, "m n"]:
+    """The matrix of a group of one, in the type in which it is stored; zeros where its diagonal is one constant."""
+    matrix = next(group.stacks())[0]
+    return matrix if symmetry.tensors.separate else of_nodes(matrix[None], symmetry)[0]
 
 
 def alone(whole: Measured, matrix: Shaped[np.ndarray, "m n"], statistics: Statistics) -> OneMatrix:

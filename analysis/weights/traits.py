@@ -6,6 +6,9 @@ squares less 2 c^2: c_r and v_r of entries that share a row, c_c and v_c a colum
 members as a whole have in common. Then c_r - c_0 is the part of the variance that is that of row means, v_r - v_0 the
 variance of row variances relative to their mean, and 3 (v_r + v_c - v_0) the excess kurtosis of Gaussian entries whose
 scales differ so much between members, rows and columns. What remains of the kurtosis are heavy tails.
+
+Of symmetric matrices they are those of entries off the diagonal under permutations of nodes. Two that share a node
+stand for those of a row, and of a column; 2 (c_r - c_0) is the part of the variance that is that of node means.
 """
 
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import chdtrc, stdtr
+from scipy.special import fdtrc, stdtr
 
 from analysis.inference.leaving_out import error_of, left_out, pseudo_values
 from analysis.model.cumulants import cumulant_table, evaluate_cumulants
@@ -25,11 +28,18 @@ TWO_VALUED = 1e-9
 """Kurtosis of squares up to which they do not vary."""
 FEWEST = 3
 """Members from which on their own spread is the error."""
-KEYS = (
-    *("0-0", "0-0,0-0", "0-0,0-1", "0-0,1-0", "0-0,1-1", "0-0,0-0,0-0", "0-0,0-0,0-0,0-0"),
-    *("0-0,0-0,0-1,0-1", "0-0,0-0,1-0,1-0", "0-0,0-0,1-1,1-1"),
-)
-"""Mean and variance; c_r, c_c, c_0; skewness and kurtosis; v_r, v_c, v_0."""
+KEYS = {
+    True: (
+        *("0-0", "0-0,0-0", "0-0,0-1", "0-0,1-0", "0-0,1-1", "0-0,0-0,0-0", "0-0,0-0,0-0,0-0"),
+        *("0-0,0-0,0-1,0-1", "0-0,0-0,1-0,1-0", "0-0,0-0,1-1,1-1"),
+    ),
+    False: (
+        *("0-1", "0-1,0-1", "0-1,0-2", "0-1,0-2", "0-1,2-3", "0-1,0-1,0-1", "0-1,0-1,0-1,0-1"),
+        *("0-1,0-1,0-2,0-2", "0-1,0-1,0-2,0-2", "0-1,0-1,2-3,2-3"),
+    ),
+}
+"""By whether rows and columns are permuted apart: mean and variance; c_r, c_c, c_0; skewness and kurtosis; v_r, v_c,
+v_0."""
 NAMES = (
     *("row means", "column means", "member means", "row scales", "column scales", "member scales"),
     *("skewness", "kurtosis", "tails"),
@@ -50,10 +60,22 @@ class Traits(NamedTuple):
     products, and of skewness, by the error over members."""
 
 
-def unknown_traits() -> Traits:
-    """Those of matrices whose rows and columns are not permuted apart."""
-    unknown = np.full(len(NAMES), np.nan)
-    return Traits(unknown, np.zeros(len(NAMES)), unknown, unknown)
+class _Layout(NamedTuple):
+    """The different entries of a matrix."""
+
+    entries: int
+    sharing: tuple[int, int, int]
+    """How many others share a row with one, how many a column, how many neither."""
+    parts: tuple[float, float, float]
+    """What the covariances less that of the members are multiplied by to be parts of the variance."""
+
+
+def _layout(symmetry: Symmetry) -> _Layout:
+    rows, columns = symmetry.shapes[0]
+    if symmetry.tensors.separate:
+        return _Layout(rows * columns, (columns - 1, rows - 1, (rows - 1) * (columns - 1)), (1.0, 1.0, 1.0))
+    others = (2 * (rows - 2), 0, (rows - 2) * (rows - 3) // 2)
+    return _Layout(rows * (rows - 1) // 2, others, (2.0, np.nan, 1.0))
 
 
 def traits(
@@ -62,7 +84,7 @@ def traits(
     symmetry: Symmetry,
     rank: int | None = None,
 ) -> Traits:
-    """The traits of N finite members under separate permutations.
+    """The traits of N finite members under separate permutations, or those of the nodes of symmetric ones.
 
     Means and scales of rows, columns and entries are normal with the variance that independent entries of the observed
     kurtosis give them; those of N members are compared by chi^2 with N - 1 degrees of freedom, each with the variance
@@ -71,17 +93,17 @@ def traits(
     Args:
         invariants: of `symmetry.every`, of the members less one constant.
         block_moments: of the members.
-        symmetry: that of separate permutations.
+        symmetry: of the members.
         rank: of members that are products of two thin matrices, which are compared with products of independent ones.
     """
-    members, (shape,) = len(invariants), symmetry.shapes
+    members, layout = len(invariants), _layout(symmetry)
     cumulants = _cumulants(invariants.mean(axis=0), symmetry)
-    value, expected = _traits(cumulants), _of_products(rank)
-    null = _null_error(float(value[NAMES.index("kurtosis")]), members, shape)
+    value, expected = _traits(cumulants, layout), _of_products(rank)
+    null = _null_error(float(value[NAMES.index("kurtosis")]), members, layout)
     p = _two_sided(_over(value - expected, null), np.inf)
     if members < FEWEST:
         return Traits(value, expected, null, _with_members(p, invariants, cumulants, symmetry))
-    without = _traits(_cumulants(left_out(invariants, block_moments, symmetry).means, symmetry))
+    without = _traits(_cumulants(left_out(invariants, block_moments, symmetry).means, symmetry), layout)
     se, unbiased = error_of(without), pseudo_values(value, without).mean(axis=0)
     over_members = _two_sided(_over(unbiased - expected, se), len(without) - 1)
     at = NAMES.index("skewness")
@@ -115,17 +137,18 @@ def _cumulants(means: Float[np.ndarray, "*batch graphs"], symmetry: Symmetry) ->
 @cache
 def _positions(symmetry: Symmetry) -> list[int]:
     names = [symmetry.key(graph) for graph in cumulant_table(HIGHEST, symmetry).graphs]
-    return [names.index(key) for key in KEYS]
+    return [names.index(key) for key in KEYS[symmetry.tensors.separate]]
 
 
-def _traits(cumulants: Float[np.ndarray, "*batch keys"]) -> Float[np.ndarray, "*batch traits"]:
+def _traits(cumulants: Float[np.ndarray, "*batch keys"], layout: _Layout) -> Float[np.ndarray, "*batch traits"]:
     _, variance, c_r, c_c, c_0, skewness, kurtosis, v_r, v_c, v_0 = np.moveaxis(cumulants, -1, 0)
     variance = np.where(variance > 0, variance, np.nan)
-    means = np.stack([c_r - c_0, c_c - c_0, c_0], axis=-1) / variance[..., None]
+    means = layout.parts * np.stack([c_r - c_0, c_c - c_0, c_0], axis=-1) / variance[..., None]
+    known = np.where(np.isnan(layout.parts), np.nan, 1.0)
     fourth = np.stack([v_r - v_0, v_c - v_0, v_0, kurtosis, kurtosis - 3 * (v_r + v_c - v_0)], axis=-1)
     fourth = fourth / variance[..., None] ** 2
     third = (skewness / variance**1.5)[..., None]
-    return np.concatenate([means, fourth[..., :3], third, fourth[..., 3:]], axis=-1)
+    return np.concatenate([means, known * fourth[..., :3], third, fourth[..., 3:]], axis=-1)
 
 
 def _of_products(rank: int | None) -> Float[np.ndarray, "traits"]:
@@ -137,45 +160,62 @@ def _of_products(rank: int | None) -> Float[np.ndarray, "traits"]:
     return unit * np.array([0.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 6.0, -6.0])
 
 
-def _null_error(kurtosis: float, members: int, shape: tuple[int, int]) -> Float[np.ndarray, "traits"]:
+def _null_error(kurtosis: float, members: int, layout: _Layout) -> Float[np.ndarray, "traits"]:
     """Standard errors for independent entries: of means over so many pairs, of squares with their kurtosis."""
-    rows, columns = shape
-    pairs = members * rows * columns * np.array([columns - 1, rows - 1, (rows - 1) * (columns - 1)]) / 2
-    means = 1 / np.sqrt(np.where(pairs > 0, pairs, np.nan))
-    entries = np.sqrt(np.array([6, 24, 24]) / (members * rows * columns))
+    count = members * layout.entries
+    pairs = count * np.array(layout.sharing) / 2
+    squared = 1 / np.where(pairs > 0, pairs, np.nan)  # products of different pairs are uncorrelated
+    means = np.sqrt(squared + np.array([1, 1, 0]) * np.nan_to_num(squared[2]))
     # Of entries with two values only, whose squares are all the same, nothing is left but rounding.
-    return np.concatenate([means, (2 + kurtosis if 2 + kurtosis > TWO_VALUED else 0.0) * means, entries])
+    of_squares = 2 + kurtosis if 2 + kurtosis > TWO_VALUED else 0.0
+    of_scales = (3 * of_squares) ** 2 * np.nansum(np.square(layout.parts) * squared)
+    entries = np.sqrt([6 / count, 24 / count, 24 / count + of_scales])
+    return np.concatenate([layout.parts * means, of_squares * means, entries])
 
 
 def _members_alike(
     invariants: Float[np.ndarray, "N graphs"], cumulants: Float[np.ndarray, "keys"], symmetry: Symmetry
 ) -> dict[str, float]:
     """P of equal means, and of equal scales, of all members; NaN of a single one."""
-    members, (rows, columns) = len(invariants), symmetry.shapes[0]
+    members, layout = len(invariants), _layout(symmetry)
     mean, variance, c_r, c_c, c_0, _, kurtosis, v_r, v_c, v_0 = cumulants
-    names = [symmetry.key(graph) for graph in symmetry.every]
-    first, second = (invariants[:, names.index(key)] / (rows * columns) for key in ("0-0", "0-0,0-0"))
+    first, second = (_entry_means(invariants, power, symmetry) for power in (1, 2))
     squares = second - 2 * mean * first + mean**2
     of_squares = [v + 2 * c**2 for v, c in zip((kurtosis, v_r, v_c, v_0), (variance, c_r, c_c, c_0), strict=True)]
     within = {
-        "member means": (first, _within((variance, c_r, c_c, c_0), rows, columns)),
-        "member scales": (squares, _within(of_squares, rows, columns)),
+        "member means": (first, _within((variance, c_r, c_c, c_0), layout)),
+        "member scales": (squares, _within(of_squares, layout)),
     }
+    # The spread is itself known to twice its square over so many degrees of freedom, as that of independent entries.
+    null = np.nan_to_num(_null_error(0.0, members, layout)[:2] / layout.parts[:2])
+    freedom = 2 / (2 / (members * layout.entries) + np.sum((layout.sharing[:2] * null) ** 2))
     found = {}
     for name, (values, spread) in within.items():
-        squared = np.sum((values - values.mean()) ** 2) * rows * columns
+        squared = np.sum((values - values.mean()) ** 2) * layout.entries
         known = members > 1 and spread > 0
-        found[name] = float(chdtrc(members - 1, squared / spread)) if known else np.nan
+        found[name] = float(fdtrc(members - 1, freedom, squared / spread / (members - 1))) if known else np.nan
     return found
 
 
-def _within(covariances: Sequence[float], rows: int, columns: int) -> float:
+def _entry_means(invariants: Float[np.ndarray, "N graphs"], power: int, symmetry: Symmetry) -> Float[np.ndarray, "N"]:
+    """Of each member the mean of a power of its entries, in symmetric ones of those off the diagonal."""
+    names, (rows, columns) = [symmetry.key(graph) for graph in symmetry.every], symmetry.shapes[0]
+
+    def sums(key: str) -> Float[np.ndarray, "N"]:
+        return invariants[:, names.index(",".join([key] * power))] if key in names else np.zeros(len(invariants))
+
+    if symmetry.tensors.separate:
+        return sums("0-0") / (rows * columns)
+    return (sums("0-1") - sums("0-0")) / (rows * (rows - 1))
+
+
+def _within(covariances: Sequence[float], layout: _Layout) -> float:
     """The mean over the entries of a member varies by this over their number, if nothing is common to all of them.
 
     Args:
         covariances: of an entry with itself, with those of its row, of its column, and with others.
-        rows: m.
-        columns: n.
+        layout: of the entries.
     """
     itself, row, column, other = covariances
-    return itself - other + (columns - 1) * (row - other) + (rows - 1) * (column - other)
+    of_rows, of_columns, _ = layout.sharing
+    return itself - other + of_rows * (row - other) + of_columns * (column - other)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analysis.show.chains import chain_tables
 from analysis.show.hidden_units import CAPTION, HEADER, unit_row
 from analysis.show.tables import Table
 from analysis.show.trajectories import draw_moves, draw_trajectory, paths_table, trajectory_table
 from analysis.show.weights_figures import draw_group, draw_traits
 from analysis.show.weights_table import groups_table, members_table, study_entry, terminal
-from analysis.weights.chains import chains
 from analysis.weights.checkpoints import Files, checkpoints_of
 from analysis.weights.grouping import Group
 from analysis.weights.model_study import ModelStudy, course_of, study_weights
@@ -99,7 +99,7 @@ def list_weights(paths: Sequence[Path], choice: Choice) -> str:
     groups = [group for *_, group in course.groups]
     lines += ["", f"{len(groups)} groups: {'; '.join(course.notes)}"]
     lines += [f"  {group.members:6} of {sized(group.shape):14} {group.name}  ({group.formed})" for group in groups]
-    return "\n".join([*lines, *_chains(groups, paths, len(weights))])
+    return "\n".join([*lines, *_reports(course.chains, paths, len(weights))])
 
 
 def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None, out: Path | None) -> str:
@@ -122,7 +122,7 @@ def analyze_model(paths: Sequence[Path], choice: Choice, json_file: Path | None,
     except ValueError as error:
         raise UserError(str(error)) from error
     steps.end()
-    hints = _chains([row.group for row in study.rows], paths, len(weights))
+    hints = _reports([one.chain for one in study.chains], paths, len(weights))
     said = "\n".join([terminal(study), *hints])
     if json_file is not None:
         atomic.write_json(json_file, study_entry(study))
@@ -145,6 +145,8 @@ def write_study(
     tables = {"groups": groups_table(study), "members": members_table(study)}
     if study.units:
         tables["hidden_units"] = Table(HEADER, tuple(map(unit_row, study.units)), CAPTION)
+    if study.chains:
+        tables |= chain_tables(study.chains)
     if study.steps:
         tables |= {"checkpoints": trajectory_table(study.rows), "paths": paths_table(study.rows)}
     for name, table in tables.items():
@@ -174,20 +176,21 @@ def _digest(study: ModelStudy) -> str:
     return hashlib.sha256(b"".join(one.tobytes() for one in numbers)).hexdigest()
 
 
-def _chains(groups: Sequence[Group], paths: Sequence[Path], models: int) -> list[str]:
-    """One line for each chain that lies in one model, or in a file for each layer: how to analyse it as one."""
+def _reports(chains: Sequence[tuple[Group, ...]], paths: Sequence[Path], models: int) -> list[str]:
+    """One line for each chain of stacks in one model, or in a file a layer: how to get a report of it alone."""
     files = {path.name: str(path) for path in paths}
     hints = []
-    for run in chains(groups):
-        names = [group.name for group in run]
+    for chain in chains:
+        names = [group.name for group in chain]
+        turned = any(source.tensors[0].shape[1:] != group.shape for group in chain for source in group.sources)
         if all(name in files for name in names):
             call = [*(files[name] for name in names), "--chain"]
         elif models == 1:
             call = [*map(str, paths), "--chain", *names]
         else:
             continue
-        hints.append(
-            f"{', '.join(names)} look like consecutive layers of {run[0].members} networks; their joint law: "
-            f"{shlex.join(('pigmm', 'analyze', *call))}"
-        )
+        if not turned:
+            networks = f"{', '.join(names)}, layers of {chain[0].members} networks"
+            call = shlex.join(("pigmm", "analyze", *call))
+            hints.append(f"A report of {networks}, with all parameters and cumulants of their joint law: {call}")
     return hints

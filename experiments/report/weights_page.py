@@ -8,8 +8,11 @@ import numpy as np
 from analysis.inference.multiplicity import LEVEL
 from analysis.model.status import OK
 from analysis.show import trajectories
+from analysis.show.chains import CAPTION as CHAINS_CAPTION
+from analysis.show.chains import chain_sentence, chain_tables
 from analysis.show.hidden_units import CAPTION, HEADER, unit_row, unit_sentence
 from analysis.show.patterns import titled_patterns
+from analysis.show.tables import Table
 from analysis.show.weights_figures import GROUP_CAPTION, SHORT_CAPTION, TRAITS_CAPTION
 from analysis.show.weights_table import MOST_FINDINGS, law_title, legend_of, sentence, skipped_in_short
 from analysis.weights.group_study import GroupStudy
@@ -58,9 +61,9 @@ def document(study: ModelStudy, config: Mapping[str, Any], hints: Sequence[str],
                 "arrays left out": str(len(study.skipped)),
             }
         ),
-        *map(Paragraph, hints),
     )
-    sections = [_overview(study), *(_section(k, row) for k, row in enumerate(study.rows, start=1))]
+    sections = [_overview(study), *_chains(study, hints)]
+    sections += [_section(k, row) for k, row in enumerate(study.rows, start=1)]
     sections += [*_units(study), _left_out(study), provenance_of(config)]
     return Document(f"Weights of {study.title}", lead, sections, command)
 
@@ -159,13 +162,25 @@ def _members(row: GroupStudy) -> Content:
     return Folded(f"Members, the oddest first{more}", [grid])
 
 
+def _chains(study: ModelStudy, hints: Sequence[str]) -> Iterator[Section]:
+    if study.chains:
+        joint, units = (_grid(table) for table in chain_tables(study.chains).values())
+        sentences = [Paragraph(chain_sentence(one)) for one in study.chains]
+        links = Files([("tables/chains.csv", "csv"), ("tables/chain_units.csv", "hidden units")])
+        about = (explained(CHAINS_CAPTION), joint, explained(CAPTION), units, links)
+        yield Section("Layers of the same networks", [*sentences, *about, *map(Paragraph, hints)])
+
+
+def _grid(table: Table) -> Grid:
+    return Grid([name.replace("_", " ") for name in table.header], table.rows)
+
+
 def _units(study: ModelStudy) -> Iterator[Section]:
     if study.units:
-        rows = [unit_row(one) for one in study.units]
+        grid = _grid(Table(HEADER, tuple(map(unit_row, study.units)), CAPTION))
         sentences = [Paragraph(unit_sentence(one)) for one in study.units]
-        header = [name.replace("_", " ") for name in HEADER]
         links = Files([("tables/hidden_units.csv", "csv")])
-        yield Section("Hidden units", [*sentences, explained(CAPTION), Grid(header, rows), links])
+        yield Section("Hidden units", [*sentences, explained(CAPTION), grid, links])
 
 
 def _left_out(study: ModelStudy) -> Section:

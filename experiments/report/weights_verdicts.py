@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.inference.multiplicity import LEVEL
 from analysis.show import trajectories
+from analysis.show.chains import independence
 from analysis.show.weights_table import law_title
 from analysis.weights.group_study import GroupStudy
 from analysis.weights.model_contrast import GroupContrast, ModelContrast
@@ -14,6 +15,7 @@ from analysis.weights.model_study import ModelStudy
 from analysis.weights.traits import NAMES
 from experiments.report import page
 from experiments.report.content import Verdict
+from experiments.report.layers import QUESTION
 from experiments.report.verdicts import GAUSSIAN, MOVED, SURE, SYMMETRY
 
 UNUSUAL, ODD, APART = "What is unusual?", "Who does not fit?", "Are the laws apart?"
@@ -35,6 +37,8 @@ def study_verdicts(study: ModelStudy) -> Iterator[Verdict]:
         yield _odd(rows)
     if study.steps:
         yield _moved(rows)
+    if told := [f"{', '.join(one.names)}: {text}." for one in study.chains if (text := independence(one))]:
+        yield Verdict(QUESTION, told)
     single = sum(row.group.members == 1 for row in rows)
     alone = f", in the {single} groups of one matrix over its entries" if single else ""
     chance = f"of what is said to differ at most {LEVEL:.0%} is expected to be chance"

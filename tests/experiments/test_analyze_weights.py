@@ -158,12 +158,14 @@ def test_the_command_for_a_chain_is_one_that_works(tmp_path, capsys, monkeypatch
         np.save(f"{name}.npy", stack)
     for given in (["networks.npz"], ["fc1.npy", "fc2.npy"]):
         assert main(["analyze", *given]) == 0
-        hint = capsys.readouterr().out.split("their joint law: pigmm ")[1].split("\n")[0]
+        said = capsys.readouterr().out
+        assert "are layers of 12 networks of 6 x 5 x 3 units." in " ".join(said.split())
+        hint = said.split("of their joint law: pigmm ")[1].split("\n")[0]
         assert main(shlex.split(hint)) == 0
         assert "chain of fc1, fc2" in capsys.readouterr().out
     np.savez("others.npz", **layers)  # a copy: there is no command for the networks of two files
     assert main(["analyze", "networks.npz", "others.npz"]) == 0
-    assert "joint law" not in capsys.readouterr().out
+    assert "--chain" not in capsys.readouterr().out
 
 
 def test_folders_of_published_models_are_compared_again_and_again(tmp_path, capsys, monkeypatch):
@@ -189,3 +191,26 @@ def test_a_page_says_what_makes_it_again(file, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     (again,) = set(re.findall(r"again by <code>pigmm (.*?)</code>", page))
     assert main(shlex.split(html.unescape(again))) == 0
+
+
+def test_layers_of_copies_are_studied_as_whole_networks(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for k in range(6):
+        save_file(
+            {f"layers.{j}.weight": rng.normal(size=shape) for j, shape in ((0, (5, 6)), (2, (3, 5)))},
+            tmp_path / f"seed{k}.safetensors",
+        )
+    out = tmp_path / "out"
+    arguments = ["--files", "copies", "--out", str(out), "--json", str(tmp_path / "a.json")]
+    assert main(["analyze", str(tmp_path), *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "By names and shapes, layers.0.weight, layers.2.weight are layers of 6 networks" in said
+    assert "--chain" not in said
+    (chain,) = json.loads((tmp_path / "a.json").read_text())["chains"]
+    assert chain["members"] == 6
+    page = (out / "report.html").read_text()
+    assert "Layers of the same networks" in page
+    assert "Are layers independent?" in page
+    assert ">nan<" not in page
+    assert (out / "tables" / "chains.csv").read_text().count("\n") == 2
+    assert (out / "tables" / "chain_units.csv").read_text().count("\n") == 2

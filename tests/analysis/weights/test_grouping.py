@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from analysis.weights.chains import chains
 from analysis.weights.grouping import Group, grouped
 from analysis.weights.model_study import grouping_of
 from analysis.weights.tensors import Orientation, Tensor, Weights
@@ -216,10 +215,3 @@ def test_short_titles_say_what_tells_members_apart():
     assert group.short_titles == ("layer 0", "layer 2", "layer 10")
     (stack,) = grouped([weights({"fc1": (2, 4, 4)})]).groups
     assert stack.short_titles == ("fc1 0", "fc1 1")
-
-
-def test_consecutive_layers_of_the_same_networks_are_recognised():
-    shapes = {"fc1": (20, 6, 9), "fc2": (20, 6, 6), "fc3": (20, 3, 6), "other": (20, 5, 5), "w": (7, 5, 5)}
-    (run,) = chains(grouped([weights(shapes)]).groups)
-    assert [group.name for group in run] == ["fc1", "fc2", "fc3"]
-    assert list(chains(grouped([weights(bert())]).groups)) == []

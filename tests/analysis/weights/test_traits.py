@@ -110,6 +110,14 @@ def test_the_error_is_the_spread_of_the_trait_over_ensembles():
     assert ((ratio > 0.5) & (ratio < 1.5)).all(), ratio
 
 
+def test_of_two_small_members_the_error_is_the_spread_of_gaussian_ones():
+    """Pairs of entries that share nothing are few, and scales of rows and columns are uncertain beside the kurtosis."""
+    rng = np.random.default_rng(6)
+    values, errors = zip(*[traits_of(rng.normal(size=(2, 6, 6)))[::2] for _ in range(200)], strict=True)
+    ratio = np.median(errors, axis=0) / np.std(values, axis=0)
+    assert ((ratio > 0.8) & (ratio < 1.4)).all(), ratio
+
+
 def test_of_two_values_nothing_is_said_of_scales():
     rng, both = np.random.default_rng(5), np.repeat([1.0, -1.0], 60)
     signs = [rng.permutation(both).reshape(12, 10) for _ in range(4)]
