@@ -2,34 +2,18 @@
 
 import json
 import shutil
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from analysis import Simultaneous
-from analysis.comparison import SideBySide
-from analysis.inference.held_out import Score
-from analysis.prediction import Prediction
-from analysis.show import comparison_figures
-from analysis.show.comparison_spectra import draw_last_spectra
 from analysis.show.cumulants import MOST, order
 from analysis.show.figures import available, draw
-from analysis.show.model_contrast_figure import draw_contrast
-from analysis.show.predictions import draw_predictions
-from analysis.show.trajectories import draw_moves, draw_trajectory
-from analysis.show.weights_figures import draw_group, draw_traits
-from analysis.weights.model_contrast import contrast_weights
-from analysis.weights.model_study import study_weights
-from experiments.report.content import Document, Picture, Section
 from experiments.report.cumulants import cumulants_part
 from experiments.report.figures import picture
 from experiments.report.page import document
 from experiments.report.report import report_document
-from tests.analysis.weights.test_trajectory import checkpoint
-from tests.experiments.test_comparing_spectra import STACKS, spectrum_of
+from tests.experiments.gallery import gallery_page
 from tests.synthetic import synthetic
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'")
@@ -62,31 +46,9 @@ def address(run, tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory) -> str:
-    """Address of a page with the figures of comparisons and of models, and that of predictions."""
-    ensembles = {name: {"L1": spectrum_of(stack)} for name, stack in STACKS.items()}
-    small = synthetic(epochs=3, layers=1, members=30)
-    small.mean[0, :, 2] = 10.0  # a mean square, which is positive
-    runs = SideBySide({"small": small, "wide": replace(small, symmetries=(Simultaneous(40),))}, {})
-    before, after = (checkpoint(step, ("shifted", "still")) for step in (0, 250))
-    study = study_weights([before, after])
-    score = Score(3, 0.4, 0.1, 0.0, 0.01, 0.3, 0.1)
-    scores, worth = {"blocks": score, "all": score}, np.array([[0.1, 0.4], [0.02, -0.01]])
-    predictions = [
-        Prediction(epoch, 60, 0, scores, ("L0", "L1"), ("V_0", "H_m"), worth, worth / 9, "ok") for epoch in (0, 4)
-    ]
-    pictures = {
-        "prediction": picture(draw_predictions, predictions),
-        "spectra": picture(draw_last_spectra, ensembles),
-        **{name: picture(comparison_figures.draw, runs, name) for name in comparison_figures.available(runs)},
-        "contrast": picture(draw_contrast, contrast_weights(before, after)),
-        "traits": picture(draw_traits, study),
-        "group1": picture(draw_group, study.rows[0]),
-        "moves": picture(draw_moves, study.rows),
-        "trajectory1": picture(draw_trajectory, study.rows[0]),
-    }
-    shown = Section("Figures", [Picture(name, f"Of {name}.") for name in pictures])
+    """Address of a page with the figures of comparisons, of models and of predictions."""
     path: Path = tmp_path_factory.mktemp("gallery") / "report.html"
-    path.write_text(document(Document("Gallery", (), (shown,)), pictures), encoding="utf-8")
+    path.write_text(gallery_page(), encoding="utf-8")
     return path.as_uri()
 
 
@@ -251,8 +213,10 @@ def test_nothing_overflows_and_axe_finds_no_serious_fault(either, size):
     page = either
     page.set_viewport_size(size)
     fits = f"document.documentElement.scrollWidth <= innerWidth && !({BEYOND})().length"
-    with suppress(sync_api.TimeoutError):  # charts take their new size; what does not is named below
-        page.wait_for_function(fits, timeout=10_000)
+    for _ in range(100):  # charts take their new size; the policy of the page forbids to wait for that inside it
+        if page.evaluate(fits):
+            break
+        page.wait_for_timeout(100)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     assert page.evaluate(BEYOND) == []
     found = axe.Axe().run(page).response["violations"]
