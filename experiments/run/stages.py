@@ -139,7 +139,12 @@ def train_if_needed(
 
 
 def measure(
-    folder: RunFolder, config: RunConfig, data: Dataset, session: Session, members: range, earlier: Earlier | None
+    folder: RunFolder,
+    config: RunConfig,
+    data: Dataset,
+    session: Session,
+    members: range,
+    earlier: Earlier | None = None,
 ) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
     mark(folder, earlier, begun=any((folder.path / name).exists() for name in (CHECKPOINTS, PARTS)))

@@ -53,7 +53,7 @@ def test_the_chunk_is_decided_once_whoever_trains(count, tmp_path, monkeypatch):
     handed, one_writer = {}, threading.Lock()
 
     def train_members(*arguments) -> xr.Dataset:
-        handed["chunk"] = arguments[-1]
+        handed["chunk"] = arguments[7]
         return results_of(range(50))
 
     class Workers:
