@@ -1,6 +1,6 @@
 """An ensemble of whole networks, or its recording in training, to the connections between the layers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,14 +95,21 @@ def networks_in_parts(parts: Iterable[Matrices], symmetry: Chain, fewest: int = 
         symmetry: the chain of these sizes.
         fewest: finite networks that are needed.
     """
-    one_by_one = (tuple(m[None] for m in matrices) for part in parts for matrices in zip(*part, strict=True))
-    kept = [_recorded(network, symmetry) for network in one_by_one]  # several at once would be compiled for each number
+    kept = [_recorded(network, symmetry) for network in _one_by_one(parts)]
     factors, moments, sums = (np.concatenate(some) for some in zip(*kept, strict=True))
     finite = np.isfinite(moments).all(axis=1)
     if finite.sum() < fewest:
         return None
     networks = recorded_networks(factors[finite], moments[finite], sums[finite], symmetry)
     return networks, fit_moments(moments, symmetry)
+
+
+def _one_by_one(parts: Iterable[Matrices]) -> Iterator[Matrices]:
+    """Each network alone: programs for several at once would be compiled for each number of them."""
+    for part in parts:
+        for k in range(len(part[0])):
+            yield tuple(stack[k : k + 1] for stack in part)
+        del part  # else it stays in memory while the next is read
 
 
 def _recorded(network: Matrices, symmetry: Chain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from analysis.inference.layers_distance import LayersDistance, layers_distance
 from analysis.inference.resampling import bootstrap
@@ -65,7 +65,7 @@ def study_chain(chain: tuple[Group, ...]) -> ChainStudy | None:
 
 
 def _parts(chain: Sequence[Group]) -> Iterator[Matrices]:
-    """Some networks after the others, all of their layers as float64 arrays."""
+    """Some networks after the others, all of their layers in the type in which they are stored."""
     for sources in zip(*(group.sources for group in chain), strict=True):
         count = len(sources[0].titles)
         size = -(-count // len(chain))
@@ -73,14 +73,14 @@ def _parts(chain: Sequence[Group]) -> Iterator[Matrices]:
             yield tuple(_cut(source, slice(start, start + size)) for source in sources)
 
 
-def _cut(source: Source, at: slice) -> Float[np.ndarray, "n outputs inputs"]:
+def _cut(source: Source, at: slice) -> Shaped[np.ndarray, "n outputs inputs"]:
     """Some matrices of a tensor, as a copy: the rest of it does not stay in memory."""
     (stack,) = source.cut(*(tensor.read() for tensor in source.tensors))
-    return np.array(stack[at], dtype=np.float64)
+    return np.array(stack[at])
 
 
 def _symmetric(part: Matrices) -> bool:
-    """Whether these are square, vary, and are their own transposes."""
-    kept = [stack[finite_members(stack)] for stack in part]
-    square = all(stack.shape[1] == stack.shape[2] > 1 and np.ptp(stack) > 0 for stack in kept if len(stack))
-    return any(map(len, kept)) and square and all(map(is_symmetric, kept))
+    """Whether the first finite matrix of each layer is square, varies, and is its own transpose."""
+    first = [np.asarray(stack[np.flatnonzero(finite_members(stack))[:1]], np.float64) for stack in part]
+    square = all(stack.shape[1] == stack.shape[2] > 1 and np.ptp(stack) > 0 for stack in first if len(stack))
+    return any(map(len, first)) and square and all(map(is_symmetric, first))
