@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+")
+ADDRESS = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+(?<!\.git)")
 COLAB = "https://colab.research.google.com"
 NOTEBOOK = "experiments/colab"
 """Without its ending: .md is what the .ipynb is made from."""
@@ -45,14 +45,21 @@ def write_address(root: Path, address: str) -> None:
     """
     if not ADDRESS.fullmatch(address):
         raise ValueError(f"{address!r} is not of the form https://github.com/OWNER/NAME")
+    changed: dict[Path, str] = {}
     for name, pattern, text in edits(address):
         path = root / name
-        changed, found = re.subn(pattern, text, path.read_text(), count=1, flags=re.MULTILINE)
+        changed[path], found = re.subn(
+            pattern, text, changed.get(path) or path.read_text(), count=1, flags=re.MULTILINE
+        )
         if not found:
             raise ValueError(f"{path} has no place for the address ({pattern})")
-        path.write_text(changed)
+    for path, text in changed.items():
+        path.write_text(text)
 
 
 if __name__ == "__main__":
-    write_address(Path(__file__).resolve().parents[1], *sys.argv[1:])
+    try:
+        write_address(Path(__file__).resolve().parents[1], " ".join(sys.argv[1:]))
+    except ValueError as error:
+        sys.exit(str(error))
     print(f"now: jupytext --to ipynb {NOTEBOOK}.md --output {NOTEBOOK}.ipynb")

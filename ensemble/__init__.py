@@ -1,7 +1,7 @@
 """Training many small networks at once: one vectorised program over a member axis."""
 
 from ensemble.config import TrainConfig
-from ensemble.continuing import Finished
+from ensemble.continuing import Trained
 from ensemble.data import DataError, Dataset, load
 from ensemble.replay import replay
 from ensemble.snapshot import Snapshot
@@ -11,12 +11,12 @@ from ensemble.train import Moment, TrainResult, train
 __all__ = [
     "DataError",
     "Dataset",
-    "Finished",
     "Moment",
     "Record",
     "Snapshot",
     "TrainConfig",
     "TrainResult",
+    "Trained",
     "load",
     "replay",
     "train",

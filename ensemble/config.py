@@ -1,7 +1,8 @@
 """Every setting of an ensemble's training, declared once."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from numbers import Integral
+from typing import Any, Literal, get_args
 
 Init = Literal["gaussian", "uniform", "he", "glorot", "orthogonal"]
 Order = Literal["independent", "shared"]
@@ -54,6 +55,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        for name in ("members", "epochs", "batch_size", "seed", *(["chunk"] if self.chunk is not None else [])):
+            _require(self, name, _whole(getattr(self, name)), "a whole number")
+        _require(self, "hidden", all(map(_whole, self.hidden)), "whole numbers")
         for name in ("members", "batch_size"):
             _require(self, name, getattr(self, name) >= 1, "at least 1")
         _require(self, "epochs", self.epochs >= 0, "at least 0")
@@ -68,6 +72,10 @@ class TrainConfig:
         for name in ("beta1", "beta2"):
             _require(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
         _require(self, "seed", 0 <= self.seed < 2**32, "in [0, 2^32)")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _require(config: TrainConfig, name: str, holds: bool, expected: str) -> None:

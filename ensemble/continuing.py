@@ -13,11 +13,11 @@ NamedState = Mapping[str, Shaped[np.ndarray, "member ..."]]
 """The state of some members: parameters and Adam's moments, by names such as "params.kernel0"."""
 
 
-class Finished(NamedTuple):
-    """A training that has ended, of the members that are to go on."""
+class Trained(NamedTuple):
+    """What members have learned that are to go on."""
 
-    epoch: int
-    """How many epochs it had."""
+    epochs: int
+    """How many they have had."""
     state: NamedState
     """Of these members after the last of them."""
 
@@ -28,11 +28,11 @@ def named_state(state: PyTree) -> dict[str, Any]:
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
-def refuse_other_network(finished: Finished, shapes: PyTree, members: int, epochs: int) -> None:
+def refuse_other_network(after: Trained, shapes: PyTree, members: int, epochs: int) -> None:
     """Refuse a state that is not of so many members of this network, or has had all epochs already.
 
     Args:
-        finished: the training to go on with.
+        after: what they have learned.
         shapes: of the state of some members of this network.
         members: how many go on.
         epochs: of the whole training.
@@ -41,7 +41,7 @@ def refuse_other_network(finished: Finished, shapes: PyTree, members: int, epoch
         SnapshotError: says so.
     """
     wanted = {name: ((members, *leaf.shape[1:]), np.dtype(leaf.dtype)) for name, leaf in named_state(shapes).items()}
-    if {name: (leaf.shape, leaf.dtype) for name, leaf in finished.state.items()} != wanted:
+    if {name: (leaf.shape, leaf.dtype) for name, leaf in after.state.items()} != wanted:
         raise SnapshotError("the state to go on from is of another network, optimiser or number of members")
-    if not 0 <= finished.epoch < epochs:
-        raise SnapshotError(f"the state to go on from has had {finished.epoch} epochs: give more than that")
+    if not 0 <= after.epochs < epochs:
+        raise SnapshotError(f"the state to go on from has had {after.epochs} epochs: give more than that")

@@ -90,6 +90,7 @@ def plan_memory(
     members: int | None = None,
     given: Given = NO_KERNELS,
     examine: Examine = nothing,
+    keep_state: bool = False,
 ) -> MemoryPlan:
     """Choose how many members are trained at once, and how much memory that takes.
 
@@ -105,11 +106,12 @@ def plan_memory(
         members: how many members of the ensemble are trained there (default: all).
         given: kernels of one member that are given in place of drawn ones.
         examine: what is computed on the host of its weight matrices; they are fetched from an accelerator for it.
+        keep_state: whether the states of all members are put together at the end.
 
     Raises:
         DoesNotFit: into the machine.
     """
-    need = needs(config, data, observe, examine)
+    need = needs(config, data, observe, examine, keep_state)
     members = config.members if members is None else members
     if machine.platform == "cpu":
         per_device = _on_a_core(config, machine)
@@ -136,7 +138,9 @@ def plan_memory(
     return plan
 
 
-def needs(config: TrainConfig, data: Dataset, observe: Observe, examine: Examine = nothing) -> Need:
+def needs(
+    config: TrainConfig, data: Dataset, observe: Observe, examine: Examine = nothing, keep_state: bool = False
+) -> Need:
     """Bytes that a training needs, from the shapes of its arrays."""
     pixels, widths = data.train_images.shape[1], (*config.hidden, data.classes)
     network = MLP(widths, config.init, config.biases)
@@ -159,7 +163,8 @@ def needs(config: TrainConfig, data: Dataset, observe: Observe, examine: Examine
         images=_images(data),
         fixed=5 * evaluation * pixels + (0 if independent else batch),
         member=weights + moments + max(training, evaluating, observing),
-        recorded=(config.epochs + 1) * (observed + 13) + examined,  # three numbers and a flag beside what is observed
+        # Three numbers and a flag beside what is observed.
+        recorded=(config.epochs + 1) * (observed + 13) + examined + keep_state * (weights + moments),
         fetched=weights if examined else 0,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int, PyTree
 
 from ensemble.config import TrainConfig
-from ensemble.continuing import Finished
+from ensemble.continuing import Trained
 from ensemble.data import Dataset
 from ensemble.examine import Examine
 from ensemble.footprint import ran_out_of_memory
@@ -32,7 +32,7 @@ class Moment(NamedTuple):
     done: int
     """Network-epochs finished."""
     total: int
-    """Network-epochs of the whole training."""
+    """Network-epochs of the whole training; not counting those that members had before."""
     epoch: int
     """Epochs that the members of the chunk have finished."""
     snapshot: Callable[[], Snapshot]
@@ -59,7 +59,7 @@ def train(
     initial: Initial = drawn,
     say: Callable[[str], None] = print,
     examine: Examine = nothing,
-    begin: Finished | None = None,
+    after: Trained | None = None,
 ) -> TrainResult:
     """Train an ensemble and record every member before training and after every epoch.
 
@@ -87,16 +87,16 @@ def train(
             which others are asked for.
         say: called with a message when the chunk was halved.
         examine: what to compute on the host of each weight matrix before training and after it.
-        begin: a training of fewer epochs that these members have had; its epochs are left blank in the record.
+        after: what these members have learned in fewer epochs, which are left blank in the record.
 
     Raises:
         ValueError: the training set is smaller than one batch.
         DoesNotFit: not one member fits into the memory of a device, or not the chunk that was asked for.
-        SnapshotError: `resume` or `begin` is not of this training.
+        SnapshotError: `resume` or `after` is not of this training.
     """
     refuse_large_batch(config, data)
     numbers = np.arange(config.members) if members is None else members
-    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk, examine, begin)
+    trainer = Trainer(config, data, observe, devices, initial, len(numbers), chunk, examine, after)
     record = trainer.allocate(resume)
     start, saved = (resume.start, trainer.usable(resume)) if resume else (0, None)
     while start < len(numbers):
@@ -131,12 +131,13 @@ def _train_chunk(
     trainer: Trainer, chunk: np.ndarray, record: Record, start: int, saved: Snapshot | None, on_epoch: OnEpoch
 ) -> None:
     """Train one chunk; its state leaves the devices with this function, so that the next chunk has all their memory."""
-    epochs, stop = trainer.config.epochs, start + trainer.chunk
+    had, stop = trainer.after.epochs if trainer.after else 0, start + trainer.chunk
+    epochs = trainer.config.epochs - had
     rows = jax.tree.map(lambda whole: whole[start:stop], record)
     kept = jax.tree.map(lambda whole: whole[:stop], record)
-    saved = saved or trainer.begun(start)
+    saved = saved or trainer.beginning(start)
     for finished, fetch in trainer.run(chunk, rows, *(saved.state, saved.epoch) if saved else (None, 0)):
-        done = start * epochs + len(chunk) * finished
+        done = start * epochs + len(chunk) * (finished - had)
         on_epoch(Moment(done, trainer.members * epochs, finished, _Deferred(start, finished, fetch, kept)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int, Int32, PyTree
 
 from ensemble.config import TrainConfig
-from ensemble.continuing import Finished, named_state, refuse_other_network
+from ensemble.continuing import Trained, named_state, refuse_other_network
 from ensemble.data import Dataset
 from ensemble.examine import Examine, blank, ends, examine_members
 from ensemble.footprint import DoesNotFit, chunk_shapes, ran_out_of_memory, shared_programs
@@ -43,9 +43,9 @@ class Trainer:
         count: int | None = None,
         chunk: int | None = None,
         examine: Examine = nothing,
-        begin: Finished | None = None,
+        after: Trained | None = None,
     ) -> None:
-        self.config, self.data, self.initial, self.examine, self.begin = config, data, initial, examine, begin
+        self.config, self.data, self.initial, self.examine, self.after = config, data, initial, examine, after
         self.members = config.members if count is None else count
         self.mesh = member_mesh(devices)
         platform = self.mesh.devices.flat[0].platform
@@ -60,8 +60,8 @@ class Trainer:
                 raise
             raise DoesNotFit(f"the images do not fit {machine.on_device}: free it of other programs") from error
         self._resize(chosen)
-        if begin is not None:
-            refuse_other_network(begin, self.shapes.state, self.members, config.epochs)
+        if after is not None:
+            refuse_other_network(after, self.shapes.state, self.members, config.epochs)
 
     def _resize(self, chunk: int) -> None:
         """Train so many members at once from now on."""
@@ -118,13 +118,13 @@ class Trainer:
                 "go on with that version, or delete the checkpoints to train from the beginning"
             )
 
-    def begun(self, start: int) -> Snapshot | None:
+    def beginning(self, start: int) -> Snapshot | None:
         """Where the chunk from this position on begins, if that is not before training."""
-        if self.begin is None:
+        if self.after is None:
             return None
-        leaves = [self.begin.state[name][start : start + self.chunk] for name in named_state(self.shapes.state)]
+        leaves = [self.after.state[name][start : start + self.chunk] for name in named_state(self.shapes.state)]
         filled = [np.pad(leaf, [(0, self.chunk - len(leaf)), *[(0, 0)] * (leaf.ndim - 1)], "edge") for leaf in leaves]
-        return Snapshot(start, self.begin.epoch, filled, ())
+        return Snapshot(start, self.after.epochs, filled, ())
 
     def run(
         self, members: Int[np.ndarray, " chunk"], rows: Record, saved: PyTree | None, epoch: int
@@ -141,6 +141,8 @@ class Trainer:
         state, latest = self._start(members) if saved is None else (self._put_back(saved), None)
         if saved is None:
             self._examine(rows, 0, state)
+        elif epoch == self.config.epochs:  # stopped when the chunk was trained: who watches hears of it again
+            yield epoch, partial(_fetch, rows, epoch, None, state)
 
         order = self._order(keys, epoch)
         while order is not None:
@@ -189,7 +191,7 @@ def _store(rows: Record, epoch: int, latest: Record | None) -> None:
             row[:, epoch] = values[: len(row)]
 
 
-def _fetch(rows: Record, epoch: int, latest: Record, state: MemberState) -> PyTree:
+def _fetch(rows: Record, epoch: int, latest: Record | None, state: MemberState) -> PyTree:
     """Fetch the state after an epoch, and the epoch's recording with it."""
     _store(rows, epoch, latest)
     return jax.device_get(state)

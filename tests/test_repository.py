@@ -78,7 +78,9 @@ def test_the_address_is_written_where_it_is_needed(tmp_path):
     assert "/old" not in "".join(written.values())
 
 
-@pytest.mark.parametrize("address", ["", "github.com/a/b", "https://github.com/a", "https://github.com/a/b\n"])
+@pytest.mark.parametrize(
+    "address", ["", "github.com/a/b", "https://github.com/a", "https://github.com/a/b\n", "https://github.com/a/b.git"]
+)
 def test_what_is_no_address_is_refused(tmp_path, address):
     with pytest.raises(ValueError, match="is not of the form"):
         write_address(tmp_path, address)

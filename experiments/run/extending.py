@@ -11,11 +11,12 @@ import numpy as np
 import xarray as xr
 from jax import Array
 
-from ensemble import Dataset, Finished, Record, TrainResult
+from ensemble import Dataset, Record, Trained, TrainResult
+from ensemble.errors import first_line
 from ensemble.examine import blank
 from experiments.errors import UserError
 from experiments.run.kept_state import STATE, read_state, refuse_damaged
-from experiments.run.merging import MEMBERS
+from experiments.run.merging import MEMBERS, range_of
 from experiments.run.observer import Observer, square_layers
 from experiments.run.presets import RunConfig, from_settings
 from experiments.run.recording import to_dataset
@@ -24,6 +25,8 @@ from experiments.store.run_folder import RunFolder
 
 MARK = "extends.json"
 """In a folder until its results are written: which run it goes on from."""
+CLOSE = 1e-3
+"""Of the size of an entry: as far as a sum that the device has recorded may lie from that of the kept weights."""
 
 
 class Earlier(NamedTuple):
@@ -33,31 +36,33 @@ class Earlier(NamedTuple):
     config: RunConfig
     data: Any
     """What its images are recognised by."""
-    members: range
+    members: range | None
+    """Those that it holds, if it is a run of some of them."""
     digest: str
     """The SHA-256 of its results."""
     provenance: dict[str, Any]
 
-    def training(self, members: range) -> Finished:
-        """What some of the members had learned.
+    @property
+    def held(self) -> range:
+        """The members that it holds."""
+        return range(self.config.train.members) if self.members is None else self.members
 
-        Raises:
-            UserError: it cannot be read.
-        """
-        return earlier_training(self.path, self.config.train.epochs, members, self.members.start)
+    def place(self) -> dict[str, Any]:
+        """What `trained` needs besides the members, in plain values for another process."""
+        return {"path": str(self.path), "epochs": self.config.train.epochs, "first": self.held.start}
 
 
-def earlier_training(path: Path, epochs: int, members: range, first: int) -> Finished:
+def trained(members: range, path: str, epochs: int, first: int) -> Trained:
     """What some members of a run folder had learned after so many epochs, where `first` is the first that it holds.
 
     Raises:
         UserError: it cannot be read.
     """
-    return Finished(epochs, read_state(path, slice(members.start - first, members.stop - first)))
+    return Trained(epochs, read_state(Path(path), slice(members.start - first, members.stop - first)))
 
 
 def earlier_run(path: Path) -> Earlier:
-    """The run in a folder, ready to be extended.
+    """The run in a folder.
 
     Raises:
         UserError: there is none, it has not finished, or the state of its members was not kept.
@@ -65,20 +70,22 @@ def earlier_run(path: Path) -> Earlier:
     folder = RunFolder.existing(path, exclusive=False)
     settings = dict(folder.config)
     data, members = settings.pop("data", None), settings.pop(MEMBERS, None)
+    if "train" not in settings:
+        raise UserError(f"{path} is not the folder of a `pigmm run`: give one that is")
     try:
         config = from_settings(settings)
-        trained = range(config.train.members) if members is None else range(*members)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is not the folder of a `pigmm run` ({error}): give one that is") from error
+        raise UserError(f"the config.json of {path} is damaged ({first_line(error)}): restore it") from error
     if not folder.has_results():
-        raise UserError(f"{path} has not finished: give its `pigmm run` again first")
+        command = "extend" if (path / MARK).exists() else "run"
+        raise UserError(f"{path} has not finished: give its `pigmm {command}` again first")
     if not (path / STATE).exists():
         raise UserError(
-            f"{path} has no {STATE}, which runs with --save-weights keep: train anew in another folder, "
-            f"`pigmm run ... --epochs N --save-weights --out DIR`"
+            f"{path} has no {STATE}, which runs of one epoch or more keep if --save-weights is given: train anew in "
+            "another folder, `pigmm run ... --epochs N --save-weights --out DIR`"
         )
-    refuse_damaged(path)
-    return Earlier(path, config, data, trained, folder.results_digest(), folder.read_json("provenance.json"))
+    held = None if members is None else range_of(path, members)
+    return Earlier(path, config, data, held, folder.results_digest(), folder.read_json("provenance.json"))
 
 
 def longer(earlier: Earlier, epochs: int) -> RunConfig:
@@ -93,6 +100,34 @@ def longer(earlier: Earlier, epochs: int) -> RunConfig:
     return replace(earlier.config, train=replace(earlier.config.train, epochs=epochs))
 
 
+def refuse_unusable(earlier: Earlier, data: Dataset) -> None:
+    """Refuse a run whose recordings cannot be joined with later ones, or whose state is not that of its last epoch.
+
+    Raises:
+        UserError: says so.
+    """
+    refuse_damaged(earlier.path)
+    results = _results(earlier)
+    _refuse_other_kinds(earlier, results, _blank_results(earlier.config, data, earlier.held))
+    try:
+        state = read_state(earlier.path, slice(None))
+        kernels = [state[f"params.kernel{k}"].astype(np.float64) for k in range(results.sizes["matrix"])]
+        steps = earlier.config.train.epochs * (len(data.train_images) // earlier.config.train.batch_size)
+        belongs = all(np.all(leaf == steps) for name, leaf in state.items() if name.endswith("count"))
+        for k, kernel in enumerate(kernels):
+            recorded = results["rectangular_moments"].values[:, -1, k, 0]
+            entry, root = np.sqrt(np.mean(kernel**2, axis=(1, 2))), np.sqrt(kernel[0].size)
+            found = kernel.sum(axis=(1, 2)) / root
+            belongs &= bool(np.all((np.abs(found - recorded) <= CLOSE * entry) | np.isnan(recorded)))
+    except (KeyError, ValueError, IndexError):  # other arrays than this network has
+        belongs = False
+    if not belongs:
+        raise UserError(
+            f"{earlier.path / STATE} is not of the weights that results.nc has recorded last: restore both, or train "
+            "anew in another folder"
+        )
+
+
 def mark(folder: RunFolder, earlier: Earlier | None, begun: bool) -> None:
     """Note which run a folder goes on from, and refuse one whose training has begun otherwise.
 
@@ -100,39 +135,22 @@ def mark(folder: RunFolder, earlier: Earlier | None, begun: bool) -> None:
         UserError: says so.
     """
     wanted = {"schema": 1, "results": earlier.digest} if earlier else None
-    found = folder.read_json(MARK) if (folder.path / MARK).exists() else None
+    found = _mark_of(folder)
     if begun and found != wanted:
-        other = "a `pigmm run`" if found is None else "`pigmm extend` of a run that is not this one"
+        other = "`pigmm extend`" + (" of another run" if earlier else "") if found else "`pigmm run`"
         raise UserError(f"the training in {folder.path} was begun by {other}: give that again, or another --out")
     folder.remove(MARK)
     if wanted:
         folder.write_json(MARK, wanted)
 
 
-def refuse_other_recording(earlier: Earlier, config: RunConfig, data: Dataset) -> None:
-    """Refuse, before anything is trained, a run whose recordings could not be joined with those of the longer one.
+def joined(earlier: Earlier, after: xr.Dataset) -> xr.Dataset:
+    """The recordings of the longer run, where those of the epochs that these members had before are filled in.
 
     Raises:
-        UserError: says so.
+        UserError: the earlier ones cannot be read.
     """
-    continued(earlier, _blank_results(config, data, earlier.members[:1]))
-
-
-def continued(earlier: Earlier, after: xr.Dataset) -> xr.Dataset:
-    """The recordings of the longer run, with the epochs that these members had before filled in.
-
-    Raises:
-        UserError: the earlier ones cannot be read, or another version of the program made them.
-    """
-    before = RunFolder.existing(earlier.path, exclusive=False).read_results()
-    before = before.isel(member=after["member"].values - earlier.members.start)
-    names = sorted(map(str, {*before.variables, *after.variables}))
-    differing = [name for name in names if _kind(before, name) != _kind(after, name)]
-    if differing:
-        raise UserError(
-            f"{earlier.path} was recorded by another version of pigmm ({', '.join(differing)}): "
-            "extend it with that one, or train anew in another folder"
-        )
+    before = _results(earlier)
     for name in after.data_vars:
         variable = after[name].variable
         if "epoch" in variable.dims:
@@ -142,9 +160,40 @@ def continued(earlier: Earlier, after: xr.Dataset) -> xr.Dataset:
     return after
 
 
+def _results(earlier: Earlier) -> xr.Dataset:
+    return RunFolder.existing(earlier.path, exclusive=False).read_results()
+
+
+def _mark_of(folder: RunFolder) -> dict[str, Any] | None:
+    if not (folder.path / MARK).exists():
+        return None
+    try:
+        return folder.read_json(MARK)
+    except UserError as error:
+        raise UserError(f"{folder.path / MARK} is damaged: delete {folder.path}, and give the command again") from error
+
+
+def _refuse_other_kinds(earlier: Earlier, there: xr.Dataset, wanted: xr.Dataset) -> None:
+    """Refuse recordings of other quantities, members or epochs than this program makes of such a run."""
+    names = sorted(map(str, {*there.variables, *wanted.variables}))
+    differing = [name for name in names if _kind(there, name) != _kind(wanted, name)]
+    if differing:
+        raise UserError(
+            f"{earlier.path} was recorded by another version of pigmm, or its config.json is not that of its results "
+            f"({', '.join(differing)}): extend it with that version, or train anew in another folder"
+        )
+
+
+def _kind(results: xr.Dataset, name: str) -> Any:
+    """Axes and sizes of a variable with its type, or of a coordinate with its values."""
+    if name not in results.variables:
+        return None
+    variable = results[name].variable
+    return dict(variable.sizes), variable.values.tolist() if name in results.coords else variable.dtype
+
+
 def _blank_results(config: RunConfig, data: Dataset, members: range) -> xr.Dataset:
-    """What a run of these members records, with nothing filled in."""
-    lead = (len(members), config.train.epochs + 1)
+    """What a run of these members records, with nothing filled in; nothing is compiled for it."""
     widths = (data.train_images.shape[1], *config.train.hidden, data.classes)
     kernels = tuple(jax.ShapeDtypeStruct((outputs, inputs), np.float32) for inputs, outputs in pairwise(widths))
     observe = Observer(config, tuple(square_layers(config.train, data.classes).values()))
@@ -153,18 +202,7 @@ def _blank_results(config: RunConfig, data: Dataset, members: range) -> xr.Datas
         number = jnp.zeros(())
         return Record(number, number, number, number == 0, observe(weights))
 
-    shapes = jax.eval_shape(of_member, kernels)
-    record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape, leaf.dtype), shapes)
+    lead = (len(members), config.train.epochs + 1)
+    record = jax.tree.map(lambda leaf: np.zeros(lead + leaf.shape, leaf.dtype), jax.eval_shape(of_member, kernels))
     examined = blank(examine, config.train, data, len(members))
     return to_dataset(config, data, TrainResult(np.array(members), record._replace(examined=examined)))
-
-
-def _kind(results: xr.Dataset, name: str) -> Any:
-    """What must agree of a variable: axes, sizes and type, of a coordinate its values; but for the epochs."""
-    if name not in results.variables:
-        return None
-    variable = results[name].variable
-    if name in results.coords:
-        return variable.dims, None if name in ("epoch", EPOCH) else variable.values.tolist()
-    sizes = {axis: size for axis, size in variable.sizes.items() if axis not in ("epoch", EPOCH)}
-    return variable.dims, sizes, variable.dtype

@@ -5,21 +5,27 @@ checkpoint counts it as done; when all are, they become one file.
 """
 
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save, save_file
 
 from ensemble import Snapshot
 from ensemble.continuing import NamedState, named_state
+from ensemble.errors import first_line
 from experiments.errors import UserError
-from experiments.store import digests
-from experiments.store.run_folder import RunFolder
+from experiments.store import atomic, digests
+from experiments.store.run_folder import CONFIG, RunFolder
 
 STATE, DIGEST = "state.safetensors", "state.sha256"
 CHUNKS = "states"
+UNREADABLE = (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError)
+"""What the library makes of damage, and of types that NumPy does not have."""
 
 
 def keep_chunk(folder: RunFolder, chunk: Snapshot, members: int) -> None:
@@ -33,47 +39,59 @@ def keep_chunk(folder: RunFolder, chunk: Snapshot, members: int) -> None:
     folder.write_bytes(f"{CHUNKS}/{chunk.start}.safetensors", save(state))
 
 
-def forget_later(folder: RunFolder, resume: Snapshot | None, epochs: int) -> None:
-    """Remove the chunks that are trained again, perhaps in other sizes, when the training is resumed from there."""
-    trained = -1 if resume is None else resume.start - (resume.epoch < epochs)
+def forget_later(folder: RunFolder, resume: Snapshot | None) -> None:
+    """Remove the chunks that are trained, or at least written, again when the training is resumed from there."""
     for path in _chunks(folder.path):
-        if int(path.stem) > trained:
+        if resume is None or int(path.stem) >= resume.start:
             path.unlink()
 
 
-def gather_chunks(folder: RunFolder, members: int) -> None:
-    """Make one file of the chunks, if they are all there: a run that an earlier version began lacks some.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    gather(folder, _chunks(folder.path), members)
-
-
-def gather(folder: RunFolder, files: Sequence[Path], members: int) -> None:
-    """Make one file of the states of so many members, in the order of the files; none if some are missing.
+def gather_chunks(folder: RunFolder, members: int) -> str:
+    """Make one file of the chunks; returns the warning of `gather`.
 
     Raises:
         UserError: one of them cannot be read, or the whole not be written.
     """
-    parts = [_read(path) for path in files if path.exists()]
-    if not parts or sum(len(next(iter(part.values()))) for part in parts) != members:
-        return
-    content = save({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-    folder.write_bytes(STATE, content)
-    folder.write_text(DIGEST, digests.line(hashlib.sha256(content).hexdigest(), STATE))
+    return gather(folder, _chunks(folder.path), members)
+
+
+def gather(folder: RunFolder, files: Sequence[Path], members: int) -> str:
+    """Make one file of the states of so many members, in the order of the files, one array at a time.
+
+    If there are files, but not all, there is none; the warning that is returned says so, and is else empty.
+
+    Raises:
+        UserError: one of them cannot be read, or the whole not be written.
+    """
+    folder.remove(STATE)
+    there = [path for path in files if path.exists()]
+    with ExitStack() as stack:
+        opened = [stack.enter_context(_opened(path)) for path in there]
+        names = [sorted(file.keys()) for file in opened]
+        whole = bool(there) and len(there) == len(files) and all(own == names[0] for own in names)
+        state = {name: np.concatenate([f.get_tensor(name) for f in opened]) for name in names[0]} if whole else {}
+    if not state or {len(leaf) for leaf in state.values()} != {members}:
+        return f"not all members have their state, so none is kept: {folder.path} cannot be extended" if there else ""
+    with atomic.replacing(folder.path / STATE) as temporary:
+        save_file(state, temporary)
+        shutil.copymode(folder.path / CONFIG, temporary)  # the library lets nobody else read it
+        with temporary.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    folder.write_text(DIGEST, digests.line(digest, STATE))
+    return ""
 
 
 def refuse_damaged(path: Path) -> None:
-    """Refuse a run folder whose state is not what was written.
+    """Refuse a run folder whose state is not what was written; one without any is none.
 
     Raises:
         UserError: says so.
     """
     try:
-        digests.refuse_altered(path / STATE, path / DIGEST)
+        if (path / STATE).exists():
+            digests.refuse_altered(path / STATE, path / DIGEST)
     except digests.AlteredFile as error:
-        raise _unreadable(path / STATE, str(error)) from error
+        raise _unreadable(path / STATE, error) from error
 
 
 def read_state(path: Path, rows: slice) -> NamedState:
@@ -82,23 +100,22 @@ def read_state(path: Path, rows: slice) -> NamedState:
     Raises:
         UserError: it cannot be read.
     """
-    try:
-        with safe_open(path / STATE, framework="np") as file:
-            return {name: file.get_slice(name)[rows] for name in file.keys()}  # noqa: SIM118 - it is no dictionary
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path / STATE, str(error)) from error
+    with _opened(path / STATE) as file:
+        return {name: file.get_slice(name)[rows] for name in file.keys()}  # noqa: SIM118 - it is no dictionary
 
 
 def _chunks(folder: Path) -> list[Path]:
     return sorted((folder / CHUNKS).glob("*.safetensors"), key=lambda path: int(path.stem))
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, str(error)) from error
+        with safe_open(path, framework="np") as file:
+            yield file
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, reason: str) -> UserError:
-    return UserError(f"{path} cannot be read ({reason}): restore it, or train from the beginning in another folder")
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} cannot be read ({first_line(error)}): restore it, or train anew in another folder")

@@ -1,6 +1,7 @@
 """Putting together what was trained in parts: by the processes of one run, or by runs of member ranges elsewhere."""
 
 import itertools
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from experiments.errors import UserError
-from experiments.run.kept_state import STATE, gather
+from experiments.run.kept_state import STATE, gather, refuse_damaged
 from experiments.store.differences import differences
 from experiments.store.run_folder import RunFolder
 
@@ -42,12 +43,16 @@ def merge_runs(out: Path, paths: list[Path]) -> None:
                 f"{first.path} and {piece.path} are of different configurations ({differing}); "
                 "parts may differ in --member-range alone: run one of them again"
             )
+    for piece in pieces:
+        refuse_damaged(piece.path)
     _refuse_gaps(pieces, first.config["train"]["members"])
     with RunFolder.open(out, first.config) as folder:
         if folder.has_results():
             raise UserError(f"{out} has results already: choose another folder to merge into")
         folder.write_json("provenance.json", {"schema": 1, "merged": {str(p.path): p.provenance for p in pieces}})
-        gather(folder, [piece.path / STATE for piece in pieces], first.config["train"]["members"])
+        warning = gather(folder, [piece.path / STATE for piece in pieces], first.config["train"]["members"])
+        if warning:
+            print(warning, file=sys.stderr)
         folder.write_results(concatenated(pieces))
 
 
@@ -59,7 +64,7 @@ def read_part(path: Path) -> Piece:
     """
     with RunFolder.existing(path) as folder:
         config = dict(folder.config)
-        members = _range(path, config.pop(MEMBERS, None))
+        members = range_of(path, config.pop(MEMBERS, None))
         results = folder.read_results()
         provenance = folder.read_json("provenance.json") if (path / "provenance.json").exists() else None
     if "member" not in results.coords or not _are(results["member"].values, members):
@@ -94,7 +99,12 @@ def _are(numbers: np.ndarray, members: range) -> bool:
     return numbers.size == members.stop - members.start and np.array_equal(numbers, np.array(members))
 
 
-def _range(path: Path, given: Any) -> range:
+def range_of(path: Path, given: Any) -> range:
+    """The members of a run of some of them, as its config.json has them.
+
+    Raises:
+        UserError: they are no range.
+    """
     match given:
         case [int(start), int(stop)] if 0 <= start < stop:
             return range(start, stop)

@@ -102,16 +102,19 @@ def train_parts(
         "identity": folder.config,
         "session": session._asdict(),
         "chunk": chunk,
-        "earlier": earlier and [str(earlier.path), earlier.config.train.epochs, earlier.members.start],
+        "earlier": earlier and earlier.place(),
     }
-    workers = _Workers(request, config.train.epochs, parts, report)
+    epochs = config.train.epochs - (earlier.config.train.epochs if earlier else 0)
+    workers = _Workers(request, epochs, parts, report)
     with collected_signals(workers.stop) as received, ThreadPoolExecutor(session.devices or len(cores())) as pool:
         list(pool.map(workers.train, [part for part in parts if not part.finished]))
     if workers.failure:
         raise UserError(workers.failure)
     if received:
         raise Interrupted(received[0])
-    gather(folder, [part.path / STATE for part in parts], sum(len(part.members) for part in parts))
+    warning = gather(folder, [part.path / STATE for part in parts], sum(len(part.members) for part in parts))
+    if warning:
+        print(warning, flush=True)
     return concatenated([read_part(part.path) for part in parts])
 
 

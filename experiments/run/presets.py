@@ -32,6 +32,8 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.graphs not in get_args(Graphs):
             raise ValueError(f"graphs is {self.graphs!r}; it must be one of {', '.join(get_args(Graphs))}")
+        if not isinstance(self.start, dict | None):
+            raise ValueError(f"start is {self.start!r}; it must be parameters by layer, or none")
 
 
 EARLIER = {"orders": "host"}

@@ -15,7 +15,7 @@ from ensemble.train import refuse_large_batch
 from experiments.cli.progress import Progress
 from experiments.errors import UserError
 from experiments.report.outputs import REPORT
-from experiments.run.extending import MARK, Earlier, continued, earlier_run, longer, mark, refuse_other_recording
+from experiments.run.extending import MARK, Earlier, earlier_run, joined, longer, mark, refuse_unusable, trained
 from experiments.run.kept_state import CHUNKS
 from experiments.run.laws import refuse_unpublished
 from experiments.run.machine import this_machine
@@ -49,9 +49,15 @@ def extend(path: Path, epochs: int, out: Path, session: Session) -> Path:
         UserError, DataError: a folder or the data cannot be used.
         Interrupted: on SIGINT or SIGTERM, with everything saved.
     """
+    if out.resolve() == path.resolve():
+        raise UserError(f"--out {out} is the run itself: choose another folder")
     earlier = earlier_run(path)
-    whole = len(earlier.members) == earlier.config.train.members
-    return run(longer(earlier, epochs), out, session, None if whole else earlier.members, earlier=earlier)
+    config = longer(earlier, epochs)
+    data = load(config.dataset, session.data_dir)
+    if identify(earlier.config, data)["data"] != earlier.data:
+        raise UserError(f"{path} was trained on other images than these: give its --data-dir")
+    refuse_unusable(earlier, data)
+    return run(config, out, session, earlier.members, earlier=earlier)
 
 
 def run(
@@ -82,8 +88,6 @@ def run(
         refuse_unpublished(config, data.classes)
     check_start(config, data.classes)
     identity = identify(config, data)
-    if earlier is not None and identity["data"] != earlier.data:
-        raise UserError(f"{earlier.path} was trained on other images than these: give its --data-dir")
     if members is not None:
         identity[MEMBERS] = [members.start, members.stop]
     trained = members or range(config.train.members)
@@ -148,8 +152,6 @@ def measure(
 ) -> None:
     """From images to results.nc and provenance.json: in this process on an accelerator, else in one a core."""
     mark(folder, earlier, begun=any((folder.path / name).exists() for name in (CHECKPOINTS, PARTS)))
-    if earlier is not None:
-        refuse_other_recording(earlier, config, data)
     progress, stopwatch = Progress("training", "network-epochs"), Stopwatch(folder)
     plan = plan_here(config, data, len(members), session)
     print(plan, flush=True)
@@ -162,8 +164,8 @@ def measure(
     try:
         # Those of a run on several machines are finished here, on accelerators too, and are only put together.
         if len(parts) == 1 or (plan.machine.platform != "cpu" and not all(part.finished for part in parts)):
-            begin = earlier and earlier.training(members)
-            results = train_members(folder, config, data, members, session, show, print, plan.chunk, begin)
+            after = earlier and trained(members, **earlier.place())
+            results = train_members(folder, config, data, members, session, show, print, plan.chunk, after)
         else:
             results = train_parts(folder, config, session, parts, plan.chunk, show, earlier)
     finally:
@@ -176,7 +178,7 @@ def measure(
     )
     if earlier is not None:
         origin["extends"] = {"folder": str(earlier.path), "results_sha256": earlier.digest} | earlier.provenance
-        results = continued(earlier, results)
+        results = joined(earlier, results)
     folder.write_json("provenance.json", origin)
     folder.write_results(results)
 
@@ -191,6 +193,7 @@ def plan_here(config: RunConfig, data: Dataset, members: int, session: Session) 
     given = sampled_start(config, data.classes)(np.arange(1))
     try:
         refuse_large_batch(config.train, data)
-        return plan_memory(config.train, data, observe, this_machine(session, members), members, given, examine)
+        machine = this_machine(session, members)
+        return plan_memory(config.train, data, observe, machine, members, given, examine, config.save_weights)
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from ensemble import Dataset, Finished, Moment, train
+from ensemble import Dataset, Moment, Trained, train
 from ensemble.checkpoint import SHARE, Checkpoints
 from ensemble.footprint import DoesNotFit
 from ensemble.snapshot import SnapshotError
@@ -46,7 +46,7 @@ def train_members(
     report: Callable[[int, int], None],
     say: Callable[[str], None],
     chunk: int | None = None,
-    begin: Finished | None = None,
+    after: Trained | None = None,
 ) -> xr.Dataset:
     """Train a range of members, from the last good checkpoint in the folder if there is one.
 
@@ -59,7 +59,7 @@ def train_members(
         report: called with network-epochs done and in all after every epoch of every chunk.
         say: called with messages for people.
         chunk: members trained at once, as `ensemble.memory.plan_memory` has chosen; None lets `train` choose.
-        begin: the training of fewer epochs that these members have had.
+        after: what these members have learned in fewer epochs.
 
     Raises:
         Interrupted: on SIGINT or SIGTERM, with everything saved.
@@ -74,14 +74,17 @@ def train_members(
                 say(warning)
             if resume is not None:
                 say(f"resuming at member {members[resume.start]}, epoch {resume.epoch}")
-            forget_later(folder, resume, config.train.epochs)
+            forget_later(folder, resume)
 
             def on_epoch(moment: Moment) -> None:
                 report(moment.done, moment.total)
-                if config.save_weights and moment.epoch == config.train.epochs:
-                    keep_chunk(folder, moment.snapshot(), len(members))
-                if received or (checkpoints.due() and moment.done < moment.total):
-                    checkpoints.save(moment.snapshot())
+                keep = config.save_weights and moment.epoch == config.train.epochs
+                save = bool(received) or (checkpoints.due() and moment.done < moment.total)
+                snapshot = moment.snapshot() if keep or save else None
+                if snapshot and keep:
+                    keep_chunk(folder, snapshot, len(members))
+                if snapshot and save:
+                    checkpoints.save(snapshot)
                 if received:
                     checkpoints.wait()
                     raise Interrupted(received[0])
@@ -99,9 +102,10 @@ def train_members(
                 initial=sampled_start(config, data.classes),
                 say=say,
                 examine=examine,
-                begin=begin,
+                after=after,
             )
     except (SnapshotError, DoesNotFit) as error:
         raise UserError(str(error)) from error
-    gather_chunks(folder, len(members))
+    if warning := gather_chunks(folder, len(members)):
+        say(warning)
     return to_dataset(config, data, result)

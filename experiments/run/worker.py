@@ -36,7 +36,7 @@ def _train(request: dict[str, Any]) -> int:
     from ensemble import DataError, load
     from experiments.cli.signals import Interrupted
     from experiments.errors import UserError
-    from experiments.run.extending import earlier_training
+    from experiments.run.extending import trained
     from experiments.run.kept_state import CHUNKS
     from experiments.run.presets import from_settings
     from experiments.run.training import CHECKPOINTS, Session, train_members
@@ -54,11 +54,8 @@ def _train(request: dict[str, Any]) -> int:
     try:
         with RunFolder.open(Path(request["path"]), identity, patience=PATIENCE) as folder:
             data = load(config.dataset, session.data_dir)
-            begin = None
-            if request["earlier"]:
-                place, epochs, first = request["earlier"]
-                begin = earlier_training(Path(place), epochs, members, first)
-            results = train_members(folder, config, data, members, session, report, say, request["chunk"], begin)
+            after = request["earlier"] and trained(members, **request["earlier"])
+            results = train_members(folder, config, data, members, session, report, say, request["chunk"], after)
             folder.write_results(results)
             for name in (CHECKPOINTS, CHUNKS):
                 folder.remove(name)

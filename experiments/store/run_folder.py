@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -247,10 +248,9 @@ def _refuse_newer(path: Path, schema: Any) -> None:
 def _refuse_different(path: Path, stored: dict[str, Any], asked: dict[str, Any]) -> None:
     differing = differences(stored, asked)
     if differing and is_longer(stored, asked):
-        epochs = asked["train"]["epochs"]
+        command = shlex.join(["pigmm", "extend", str(path), "--epochs", str(asked["train"]["epochs"]), "--out", "DIR"])
         raise UserError(
-            f"{path} holds a run of fewer epochs ({differing}): `pigmm extend {path} --epochs {epochs} --out DIR` goes "
-            "on from it in another folder"
+            f"{path} holds a run of fewer epochs ({differing}): `{command}` goes on from it in another folder"
         )
     if differing:
         raise UserError(f"{path} holds a run of another configuration ({differing}): choose another --out")

@@ -62,6 +62,11 @@ def test_recordings_are_counted_exactly():
     record = trainer.allocate(None)
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(record))
     assert config.members * needs(config, tiny_data(), keep_hidden).recorded == size
+    with_state = config.members * needs(config, tiny_data(), keep_hidden, keep_state=True).recorded
+    states = jax.tree.leaves(trainer.shapes.state)
+    assert with_state - size == config.members * sum(
+        leaf.size * leaf.dtype.itemsize // leaf.shape[0] for leaf in states
+    )
 
 
 def test_recordings_are_counted_for_all_members_and_once_more_for_saving():

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from ensemble import Finished, Moment, Snapshot, TrainConfig, replay, train
+from ensemble import Moment, Snapshot, TrainConfig, Trained, replay, train
 from ensemble.continuing import named_state
 from ensemble.network import MLP, init_params
 from ensemble.order import device_order, host_order, member_keys, order_keys
@@ -296,10 +296,10 @@ def test_a_training_that_has_ended_goes_on_as_if_it_had_not(whole, members):
         DATA,
         weights,
         members=np.array(members),
-        begin=Finished(2, state),
-        on_epoch=lambda moment: done.append(moment.epoch),
+        after=Trained(2, state),
+        on_epoch=lambda moment: done.append((moment.epoch, moment.done, moment.total)),
     )
-    assert done == [3, 3]
+    assert done == [(3, 4, len(members)), (3, len(members), len(members))]
     assert not np.any(begun.record.test_loss[:, :3])
     last = jax.tree.map(lambda leaf: leaf[:, 3:], (begun.record, of_members(whole, slice(members.start, None))))
     assert_same(*last)
@@ -307,12 +307,12 @@ def test_a_training_that_has_ended_goes_on_as_if_it_had_not(whole, members):
 
 def test_a_state_of_another_training_is_refused():
     state = states_after(1, chunk=4)
-    for finished, why in [
-        (Finished(1, {name: leaf[:5] for name, leaf in state.items()}), "of another network"),
-        (Finished(1, dict(list(state.items())[1:])), "of another network"),
-        (Finished(1, {name: leaf.astype(np.float64) for name, leaf in state.items()}), "of another network"),
-        (Finished(3, state), "has had 3 epochs"),
-        (Finished(-1, state), "has had -1 epochs"),
+    for trained, why in [
+        (Trained(1, {name: leaf[:5] for name, leaf in state.items()}), "of another network"),
+        (Trained(1, dict(list(state.items())[1:])), "of another network"),
+        (Trained(1, {name: leaf.astype(np.float64) for name, leaf in state.items()}), "of another network"),
+        (Trained(3, state), "has had 3 epochs"),
+        (Trained(-1, state), "has had -1 epochs"),
     ]:
         with pytest.raises(SnapshotError, match=why):
-            train(TINY, DATA, weights, begin=finished)
+            train(TINY, DATA, weights, after=trained)
