@@ -117,7 +117,6 @@ def _recorded(network: Matrices, symmetry: Chain) -> tuple[np.ndarray, np.ndarra
     matrices = tuple(np.asarray(matrix, np.float64) for matrix in network)
     finite = all(np.isfinite(matrix).all() for matrix in matrices)
     matrices = matrices if finite else tuple(np.zeros_like(matrix) for matrix in matrices)
-    of_layers = (np.concatenate(unit_sums(matrices, layer), axis=-1) for layer in symmetry.inner)
     with np.errstate(invalid="ignore", over="ignore"):  # entries may be too large for their fourth powers
         of_layers = [np.concatenate(unit_sums(matrices, layer), axis=-1) for layer in symmetry.inner]
         factors = symmetry.evaluate(symmetry.recorded, matrices)

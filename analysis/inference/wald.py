@@ -12,6 +12,8 @@ DEPENDENT = 1e-12
 """Contrasts count as linearly dependent below this ratio of extreme eigenvalues of their correlations, and as constant
 below this ratio of error to estimate."""
 
+NOTHING = "nothing to test: the two models are the same for matrices of this size"
+
 
 class Wald(NamedTuple):
     """A joint test of k contrasts; where `status` is not "ok", the joint numbers are NaN."""
@@ -41,6 +43,11 @@ def wald(estimates: Float[np.ndarray, "*batch k"], covariance: Float[np.ndarray,
     Source: Hotelling, Ann. Math. Statist. 2 (1931), 360.
     """
     k = estimates.shape[-1]
+    if not k:
+        unknown = np.full(estimates.shape[:-1], np.nan)
+        return Wald(
+            estimates, estimates, estimates, unknown, unknown, unknown, unknown, np.full(unknown.shape, NOTHING)
+        )
     finite = np.all(np.isfinite(estimates), axis=-1) & np.all(np.isfinite(covariance), axis=(-2, -1))
     se = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     with np.errstate(divide="ignore", invalid="ignore"):

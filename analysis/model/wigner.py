@@ -42,8 +42,19 @@ def largest(variance: float, symmetry: Symmetric) -> float:
     return float(np.sqrt(variance) * (2 * np.sqrt(p) + TRACY_WIDOM * p ** (-1 / 6)))
 
 
+def with_level_diagonal(stack: Float[np.ndarray, "k D D"]) -> Float[np.ndarray, "k D D"]:
+    """The matrices with the mean of each diagonal moved to that of the entries off it.
+
+    Else, as of correlations, whose diagonal is 1, all eigenvalues would be shifted by the difference of the two.
+    """
+    dim = stack.shape[-1]
+    diagonal = np.trace(stack, axis1=1, axis2=2)
+    off = (stack.sum(axis=(1, 2)) - diagonal) / (dim * (dim - 1))
+    return stack + (off - diagonal / dim)[:, None, None] * np.eye(dim)
+
+
 def outliers(parameters: Float[np.ndarray, "parameters"], symmetry: Symmetric) -> int:
-    """How many eigenvalues mean and means of nodes push out of the law, 0 to 2, as the matrix becomes large.
+    """How many eigenvalues mean and means of nodes push out of the law, 0 to 2, as matrices with a level diagonal grow.
 
     In an orthonormal basis whose first vector is constant the corner is x, the rest of the first row has the squared
     length R, and the rest is a matrix of its own with the resolvent g(z) on either side of its edges +-e,
@@ -53,13 +64,11 @@ def outliers(parameters: Float[np.ndarray, "parameters"], symmetry: Symmetric) -
     Source: by Schur's complement, as Benaych-Georges and Nadakuditi, Adv. Math. 227 (2011), 494.
     """
     law, dim = symmetry.unpack(parameters), symmetry.dim
-    x = np.sqrt(law.mean[0] ** 2 + law.covariances[0][0, 0])
+    # Of the sum of all entries over D, which a level diagonal makes D times the mean of those off it.
+    level = np.array([1, -1 / np.sqrt(dim - 1)]) if symmetry.diagonal else np.array([np.sqrt(dim / (dim - 1))])
+    x = np.sqrt((level @ law.mean) ** 2 + level @ law.covariances[0] @ level)
     squares = (dim - 1) * law.covariances[1][0, 0] if dim > 2 else 0.0
-    if symmetry.diagonal:
-        row = squares / 2
-    else:
-        x *= np.sqrt((dim - 1) / dim)
-        row = squares * (dim - 2) / (2 * dim)
+    row = squares / 2 if symmetry.diagonal else squares * (dim - 2) / (2 * dim)
     edge = 2 * np.sqrt(dim * entry_variance(parameters))
     pushed = 2 * row / edge if edge > 0 else 0.0
     return int(x + pushed > edge) + int(pushed - x > edge)

@@ -25,6 +25,9 @@ CAPTION = (
     "standard error and mean of what chance makes of it, and the same without all terms between layers."
 )
 
+ROUNDING = 1e-9
+"""Errors below this part of a distance are those of networks that are copies of one another."""
+
 
 def chain_tables(found: Sequence[ChainStudy]) -> dict[str, Table]:
     """One row a chain, and one row for each of the hidden layers in them."""
@@ -76,12 +79,11 @@ def _parts(one: ChainStudy) -> Iterator[str]:
     if one.layers is None or one.distance is None:
         yield one.status
         return
-    if excluded := len(one.layers.fit.excluded):
-        yield f"{excluded} of them are left out as not finite"
     yield independence(one)
     d = one.distance
     joint, apart = (
-        f"{w2:.3g}{f' ± {se:.2g}' if np.isfinite(se) else ''} ({null:.3g} by chance)" for w2, se, null in (d[:3], d[3:])
+        f"{w2:.3g}{f' ± {se:.2g}' if se > ROUNDING * w2 else ''} ({null:.3g} by chance)"
+        for w2, se, null in (d[:3], d[3:])
     )
     yield f"the joint law is at W2 = {joint} from independent entries, and at {apart} without the terms between layers"
     rho = one.layers.correlation

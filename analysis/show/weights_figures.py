@@ -39,9 +39,9 @@ TRAITS_CAPTION = (
 )
 GROUP_CAPTION = (
     "Singular values of all members, the largest of each marked; the line is Marchenko and Pastur's law of independent "
-    "entries of the fitted variance (vE, of symmetric matrices v2/2). Root mean square of the entries of each member, "
-    "the line that of all. Standardised graph cumulants, 0 for every Gaussian law, with 95 % intervals; open dots are "
-    "within chance."
+    "entries of the fitted variance (vE; of symmetric matrices v2/2, the mean of the diagonal moved to that of the "
+    "others). Root mean square of the entries of each member, the line that of all. Standardised graph cumulants, 0 "
+    "for every Gaussian law, with 95 % intervals; open dots are within chance."
 )
 SHORT_CAPTION = "Singular values beside their law, scales of the members, and graph cumulants, as in the first group."
 

@@ -16,6 +16,9 @@ from analysis.symmetry.chain import Matrices, chain_of
 from analysis.symmetry.symmetric import is_symmetric
 from analysis.weights.grouping import Group, Source
 
+MOST_LAYERS = 16
+"""Of a chain that is studied unasked: graphs and reading grow with the square of their number."""
+
 
 class ChainStudy(NamedTuple):
     """The joint law of consecutive layers."""
@@ -51,6 +54,8 @@ def study_chain(chain: tuple[Group, ...]) -> ChainStudy | None:
     A stack of networks is read in as many parts as there are layers, each for all layers, so that what is in memory at
     once is about as large as the stack of one layer.
     """
+    if len(chain) > MOST_LAYERS:
+        return ChainStudy(chain, None, None, f"chains of more than {MOST_LAYERS} layers take minutes: --select some")
     symmetry = chain_of([np.broadcast_to(0.0, group.shape) for group in chain])
     if _symmetric(next(_parts(chain))):
         return None

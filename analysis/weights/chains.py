@@ -16,7 +16,7 @@ from analysis.weights.tensors import Orientation, Weights
 
 NUMBER = re.compile(r"(_?\d+)?")
 """What tells the names of two layers apart; Keras calls the first one of a kind dense, the second dense_1."""
-SIDE_BY_SIDE = re.compile(r"expert|heads|branch|recurrent|_hh_", re.IGNORECASE)
+SIDE_BY_SIDE = re.compile(r"expert|heads|head_?\d|branch|tower|twin|critic_?\d|\bq_?\d|recurrent|_hh_", re.IGNORECASE)
 """Words of numbered matrices that do not follow one another."""
 
 
@@ -81,13 +81,14 @@ def _certain(run: Sequence[Layer], sides: Counter[int]) -> Iterator[list[Layer]]
     """The run, cut where neither names nor a number of units say that one layer follows another.
 
     A number that only two sides have tells, unless the run ends on as many units as it begins with: it then fits in any
-    other order around the circle as well.
+    other order around the circle as well. Nor does it join two runs of numbered layers, as of an encoder and a decoder.
     """
     circle = bool(run) and run[-1].group.shape[0] == run[0].group.shape[1]
     chain = list(run[:1])
-    for below, above in pairwise(run):
-        alone = sides[below.group.shape[0]] == 2 and not circle
-        if not (alone or _numbered(below.group.name, above.group.name)):
+    numbered = [False, *(_numbered(below.group.name, above.group.name) for below, above in pairwise(run)), False]
+    for k, (below, above) in enumerate(pairwise(run), start=1):
+        alone = sides[below.group.shape[0]] == 2 and not circle and not (numbered[k - 1] and numbered[k + 1])
+        if not (alone or numbered[k]):
             yield chain
             chain = []
         chain.append(above)

@@ -150,4 +150,4 @@ def _short(value: float) -> str:
 
 
 def _percent(part: float) -> str:
-    return f"{100 * part:.2g} %" if part < 1 else f"{100 * part:.0f} %"
+    return f"{100 * part:.2g} %" if part < 0.995 else f"{100 * part:.0f} %"

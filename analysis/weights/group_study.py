@@ -17,6 +17,7 @@ from analysis.model.status import joined
 from analysis.recording import Recording
 from analysis.statistics import Statistics, entry_variance
 from analysis.study import describe
+from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
 from analysis.weights.measuring import Measured, measured
 from analysis.weights.nodes import by_nodes_if_all
@@ -30,7 +31,7 @@ VARIANCE_ROUNDING = 1e-24
 """And so is a variance below this part of the mean square."""
 
 
-NO_COUPLINGS = "no couplings of symmetric matrices: they are of rows and columns that are permuted apart"
+NO_COUPLINGS = "no couplings of symmetric matrices, as they are defined for rows and columns that are permuted apart"
 
 
 class Outliers(NamedTuple):
@@ -158,7 +159,7 @@ def study_group(group: Group, earlier: Sequence[Group] = (), steps: Sequence[int
 def _outliers(kept: Measured, statistics: Statistics, one: OneMatrix | None) -> Outliers | None:
     if one:
         return _outliers_of_one(one)
-    if kept.singular is None:
+    if kept.singular is None or _too_small(kept.symmetry):
         return None
     parameters, (rows, columns), squared = statistics.parameters, kept.symmetry.shapes[0], kept.singular**2
     if kept.symmetry.tensors.separate:
@@ -168,6 +169,11 @@ def _outliers(kept: Measured, statistics: Statistics, one: OneMatrix | None) -> 
         bulk, largest, predicted = wigner.spectrum(parameters, kept.symmetry)
     above = squared > np.maximum(largest, ROUNDING * squared[:, :1])
     return Outliers(kept.singular, bulk, above.sum(axis=1).astype(float), _share(squared, above), predicted)
+
+
+def _too_small(symmetry: SingleMatrix) -> bool:
+    """Whether symmetric matrices have no entries beyond means of nodes, which the law of eigenvalues is of."""
+    return not symmetry.tensors.separate and symmetry.shapes[0][0] < 4
 
 
 def _outliers_of_one(one: OneMatrix) -> Outliers | None:
@@ -221,6 +227,8 @@ def _couplings(kept: Measured) -> CouplingStudy:
 
 
 def _no_spectrum(group: Group, kept: Measured) -> str:
+    if _too_small(kept.symmetry):
+        return "no law of the eigenvalues of symmetric matrices smaller than 4 x 4"
     if kept.singular is not None:
         return ""
     rows, columns = group.shape

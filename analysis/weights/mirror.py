@@ -26,7 +26,7 @@ class Mirror(NamedTuple):
     def symmetry(self, dim: int) -> Symmetric | None:
         """That of nodes, without a diagonal where it is one constant; None if the matrices are not symmetric."""
         size = max(self.largest, abs(self.low), abs(self.high))
-        constant = self.high - self.low <= ROUNDING * size
+        constant = dim > 2 and self.high - self.low <= ROUNDING * size
         if constant:  # nothing of it is kept
             size = self.largest
         return Symmetric(dim, diagonal=not constant) if size > 0 and self.apart <= ROUNDING * size else None

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from analysis.model.wigner import with_level_diagonal
 from analysis.symmetry import Symmetric
 from analysis.symmetry.single import SingleMatrix
 from analysis.weights.grouping import Group
@@ -42,7 +43,7 @@ def by_nodes(whole: Measured, group: Group, symmetry: Symmetric) -> Measured:
             shift = _mean(nodes[finite], moments[finite], symmetry)
         found = _numbers(nodes, shift, symmetry) | {"block_moments": moments}
         if whole.singular is not None:
-            found["singular"] = np.sort(np.abs(np.linalg.eigvalsh(nodes)), axis=1)[:, ::-1]
+            found["singular"] = np.sort(np.abs(np.linalg.eigvalsh(with_level_diagonal(nodes))), axis=1)[:, ::-1]
         for values in found.values():
             values[~finite] = np.nan
         parts.append(found)

@@ -26,6 +26,8 @@ from analysis.symmetry import Symmetry
 
 TWO_VALUED = 1e-9
 """Kurtosis of squares up to which they do not vary."""
+SMALL_BESIDE_DIAGONAL = 1e-6
+"""Part of the mean square of symmetric matrices: fourth powers off the diagonal are lost in rounding below it."""
 FEWEST = 3
 """Members from which on their own spread is the error."""
 KEYS = {
@@ -98,6 +100,9 @@ def traits(
     """
     members, layout = len(invariants), _layout(symmetry)
     cumulants = _cumulants(invariants.mean(axis=0), symmetry)
+    if not symmetry.tensors.separate and cumulants[1] <= SMALL_BESIDE_DIAGONAL * _mean_square(invariants, symmetry):
+        unknown = np.full(len(NAMES), np.nan)
+        return Traits(unknown, _of_products(rank), unknown, unknown)
     value, expected = _traits(cumulants, layout), _of_products(rank)
     null = _null_error(float(value[NAMES.index("kurtosis")]), members, layout)
     p = _two_sided(_over(value - expected, null), np.inf)
@@ -110,6 +115,12 @@ def traits(
     p[at] = max(p[at], over_members[at])
     p = over_members if rank else p
     return Traits(value, expected, se, _with_members(p, invariants, cumulants, symmetry))
+
+
+def _mean_square(invariants: Float[np.ndarray, "N graphs"], symmetry: Symmetry) -> float:
+    """Of all entries of symmetric matrices."""
+    squares = invariants[:, [symmetry.key(graph) for graph in symmetry.every].index("0-1,0-1")]
+    return float(squares.mean()) / np.prod(symmetry.shapes[0])
 
 
 def _two_sided(z: np.ndarray, freedom: float | int) -> np.ndarray:
@@ -166,11 +177,11 @@ def _null_error(kurtosis: float, members: int, layout: _Layout) -> Float[np.ndar
     pairs = count * np.array(layout.sharing) / 2
     squared = 1 / np.where(pairs > 0, pairs, np.nan)  # products of different pairs are uncorrelated
     means = np.sqrt(squared + np.array([1, 1, 0]) * np.nan_to_num(squared[2]))
-    # Of entries with two values only, whose squares are all the same, nothing is left but rounding.
+    # Of entries with two values only, whose squares are all the same, nothing is left but the squares of means.
     of_squares = 2 + kurtosis if 2 + kurtosis > TWO_VALUED else 0.0
     of_scales = (3 * of_squares) ** 2 * np.nansum(np.square(layout.parts) * squared)
     entries = np.sqrt([6 / count, 24 / count, 24 / count + of_scales])
-    return np.concatenate([layout.parts * means, of_squares * means, entries])
+    return np.concatenate([layout.parts * means, np.hypot(of_squares * means, 2 * np.sqrt(3) * means**2), entries])
 
 
 def _members_alike(

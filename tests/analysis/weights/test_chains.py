@@ -53,12 +53,17 @@ def transformer(attention: tuple[str, ...] = ("key", "query", "value")) -> Shape
 
 AUTOENCODER: Shapes = {"decoder.0": (8, 4), "decoder.2": (9, 8), "encoder.0": (8, 9), "encoder.2": (4, 8)}
 
+VARIATIONAL: Shapes = {"decoder.0": (8, 3), "decoder.2": (10, 8), "encoder.0": (8, 10), "encoder.2": (6, 8)}
+
 
 @pytest.mark.parametrize(
     ("shapes", "expected"),
     [
         (transformer(), []),
         (AUTOENCODER, [["decoder.0", "decoder.2"], ["encoder.0", "encoder.2"]]),
+        (VARIATIONAL, [["decoder.0", "decoder.2"], ["encoder.0", "encoder.2"]]),
+        ({"critic.q1": (D, D), "critic.q2": (D, D)}, []),
+        ({"head1.weight": (D, D), "head2.weight": (D, D)}, []),
         ({"before": (D, D), "after": (D, D)}, []),
         ({"down": (D, 5), "up": (5, D)}, []),  # either order fits
         (GATED, [["w1", "w2"]]),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import Separate, Simultaneous, Symmetric, contrast, recognised_symmetry, study
+from analysis.model.wigner import with_level_diagonal
 from analysis.show.trajectories import draw_trajectory, paths_table, trajectory_entry, trajectory_table
 from analysis.show.weights_figures import draw_group
 from analysis.show.weights_table import groups_table, study_entry
@@ -67,7 +68,9 @@ def test_the_statistics_are_those_of_the_stack(stack, diagonal):
         one, other = getattr(row.statistics, name), getattr(expected, name)
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9, err_msg=name)
     assert row.outliers is not None
-    np.testing.assert_allclose(row.outliers.singular, np.linalg.svd(given, compute_uv=False), atol=1e-9)
+    np.testing.assert_allclose(
+        row.outliers.singular, np.linalg.svd(with_level_diagonal(given), compute_uv=False), atol=1e-9
+    )
     assert row.couplings is None
     assert "no couplings of symmetric matrices" in row.status
 
@@ -120,6 +123,34 @@ def test_each_matrix_is_read_twice_and_others_once():
     study_weights(Weights("m", tuple(tensors), "out_in"))
     names = {kind: list(state(other, kind)) for kind in "ab"}
     assert order == [*names["a"], *names["a"], *names["b"]]
+
+
+@pytest.mark.parametrize("constant", [0.0, 5.0])
+def test_a_diagonal_of_its_own_is_no_outlier(constant):
+    for level in (0.0, 0.9):
+        noise = normal(9) * np.where(np.eye(D, dtype=bool), 0.01, 0.1)
+        row = row_of(noise + level + constant * np.eye(D))
+        assert row.outliers is not None
+        assert row.outliers.predicted == (level > 0)
+        assert row.outliers.count.mean() == pytest.approx(int(level > 0), abs=0.3)
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_small_matrices_have_no_law_of_eigenvalues(dim, diagonal):
+    stack = normal(10)[:, :dim, :dim]
+    row = row_of(stack if diagonal else stack * ~np.eye(dim, dtype=bool))
+    assert row.outliers is None
+    assert "smaller than 4 x 4" in row.status
+
+
+def test_beside_a_large_diagonal_nothing_is_said_of_what_rounding_leaves():
+    entries = normal(11) * ~np.eye(D, dtype=bool)
+    diagonal = np.random.default_rng(1).normal(size=(MEMBERS, D))[:, :, None] * np.eye(D)
+    known = row_of(entries + 10 * diagonal).traits
+    np.testing.assert_allclose(known.value, row_of(entries + 0.1 * diagonal).traits.value, rtol=1e-6, equal_nan=True)
+    assert np.isnan(row_of(1e-5 * entries + diagonal).traits.value).all()
+    assert np.isnan(row_of(diagonal).traits.p).all()
 
 
 def test_a_large_mean_loses_no_digits():

@@ -118,9 +118,9 @@ def test_of_two_small_members_the_error_is_the_spread_of_gaussian_ones():
     assert ((ratio > 0.8) & (ratio < 1.4)).all(), ratio
 
 
-def test_of_two_values_nothing_is_said_of_scales():
+def test_of_two_values_scales_are_those_of_chance():
     rng, both = np.random.default_rng(5), np.repeat([1.0, -1.0], 60)
     signs = [rng.permutation(both).reshape(12, 10) for _ in range(4)]
     (row,) = study_weights({f"layer.{k}.w": one for k, one in enumerate(signs)}).rows
     scales = [NAMES.index(name) for name in ("row scales", "column scales")]
-    assert np.isnan(row.traits.p[scales]).all()
+    assert (row.traits.p[scales] > 0.05).all()
